@@ -1,0 +1,92 @@
+"""llmtee: ``tee`` for LLM events. Log once; every analytics vendor gets it in its own shape.
+
+The names below are loaded when they are first used, so that importing llmtee costs almost nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from llmtee._version import __version__
+
+if TYPE_CHECKING:
+    from llmtee.bulk import convert as convert
+    from llmtee.bulk import read as read
+    from llmtee.errors import ConfigError as ConfigError
+    from llmtee.errors import InputError as InputError
+    from llmtee.errors import LlmteeError as LlmteeError
+    from llmtee.errors import UsageError as UsageError
+    from llmtee.functions import assemble as assemble
+    from llmtee.functions import explain as explain
+    from llmtee.functions import parse as parse
+    from llmtee.functions import render as render
+    from llmtee.model import Conversation as Conversation
+    from llmtee.model import Message as Message
+    from llmtee.model import ModelCall as ModelCall
+    from llmtee.model import Step as Step
+    from llmtee.model import ToolRun as ToolRun
+    from llmtee.tee import Tee as Tee
+    from llmtee.vendors.honeyhive import HoneyHive as HoneyHive
+    from llmtee.vendors.inkeep import Inkeep as Inkeep
+    from llmtee.vendors.roark import Roark as Roark
+    from llmtee.vendors.voker import Voker as Voker
+
+_HOMES = {
+    "ConfigError": "llmtee.errors",
+    "Conversation": "llmtee.model",
+    "HoneyHive": "llmtee.vendors.honeyhive",
+    "Inkeep": "llmtee.vendors.inkeep",
+    "InputError": "llmtee.errors",
+    "LlmteeError": "llmtee.errors",
+    "Message": "llmtee.model",
+    "ModelCall": "llmtee.model",
+    "Roark": "llmtee.vendors.roark",
+    "Step": "llmtee.model",
+    "Tee": "llmtee.tee",
+    "ToolRun": "llmtee.model",
+    "UsageError": "llmtee.errors",
+    "Voker": "llmtee.vendors.voker",
+    "assemble": "llmtee.functions",
+    "convert": "llmtee.bulk",
+    "explain": "llmtee.functions",
+    "parse": "llmtee.functions",
+    "read": "llmtee.bulk",
+    "render": "llmtee.functions",
+}
+
+__all__ = [  # sorted; a test compares it with what is there
+    "ConfigError",
+    "Conversation",
+    "HoneyHive",
+    "Inkeep",
+    "InputError",
+    "LlmteeError",
+    "Message",
+    "ModelCall",
+    "Roark",
+    "Step",
+    "Tee",
+    "ToolRun",
+    "UsageError",
+    "Voker",
+    "__version__",
+    "assemble",
+    "convert",
+    "explain",
+    "parse",
+    "read",
+    "render",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'llmtee' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

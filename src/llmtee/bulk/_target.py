@@ -1,0 +1,112 @@
+"""What a conversion writes: a format's records, or the bodies that would be posted to a vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeAlias
+
+from llmtee import config, registry
+from llmtee.assembly import fit
+from llmtee.errors import RenderError, UnknownName, UsageError
+from llmtee.formats import _record, canonical
+from llmtee.model import Item, ModelCall
+from llmtee.spec import ExporterSettings, Format, Vendor, WireItem
+
+_BATCH = 1000
+"""Items of the event grain that are packed at a time, so that a long file need not fit into memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A record to write, and how many items it holds."""
+
+    value: Any
+    items: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An item that the target has no place for."""
+
+    reason: str
+
+
+Outcome: TypeAlias = Written | Skipped | RenderError
+Target: TypeAlias = Callable[[Iterable[Item]], Iterator[Outcome]]
+
+
+def target_of(name: str | ExporterSettings) -> Target:
+    """What turns items into the records of a target.
+
+    Args:
+        name: a vendor's name or settings, ``llmtee``, or a format that can be written.
+
+    Raises:
+        UnknownName: there is no such target.
+        UsageError: the format can only be read.
+    """
+    if isinstance(name, ExporterSettings):
+        return _VendorTarget(registry.vendor(name.vendor), config.resolve(name, need_key=False))
+    if name in registry.vendor_names():
+        return target_of(registry.vendor(name).settings())
+    if name == canonical.NAME:
+        return _canonical
+    if name not in registry.format_names():
+        known = (*registry.vendor_names(), *registry.format_names())
+        raise UnknownName("vendor or format", name, known)
+    form = registry.format(name)
+    if form.encode is None:
+        raise UsageError(f"the format {name} can only be read, not written")
+    return _FormatTarget(form)
+
+
+def _canonical(items: Iterable[Item]) -> Iterator[Outcome]:
+    return (Written(item.to_json()) for item in items)
+
+
+@dataclass(frozen=True, slots=True)
+class _FormatTarget:
+    """Records of a provider's format, with what holds beside request and response."""
+
+    form: Format
+
+    def __call__(self, items: Iterable[Item]) -> Iterator[Outcome]:
+        for item in items:
+            for event in fit([item], "event"):
+                if isinstance(event, ModelCall) and self.form.encode is not None:
+                    yield Written({**_record.envelope(event), **self.form.encode(event)})
+                else:
+                    yield Skipped(f"{self.form.name} has no place for a {event.kind}")
+
+
+@dataclass(frozen=True, slots=True)
+class _VendorTarget:
+    """The bodies of a vendor's requests."""
+
+    vendor: Vendor[Any]
+    settings: ExporterSettings
+
+    def __call__(self, items: Iterable[Item]) -> Iterator[Outcome]:
+        if self.vendor.grain == "conversation":
+            yield from self._batch(fit(items, "conversation"))
+            return
+        source = iter(items)
+        while batch := list(islice(source, _BATCH)):
+            yield from self._batch(fit(batch, "event"))
+
+    def _batch(self, items: list[Item]) -> Iterator[Outcome]:
+        wires: list[WireItem] = []
+        for item in items:
+            try:
+                wire = self.vendor.render(item, self.settings)
+            except RenderError as error:
+                yield error
+                continue
+            if wire.body is None:
+                yield Skipped(wire.skip or "no reason given")
+            else:
+                wires.append(wire)
+        for request in self.vendor.pack(wires, self.settings, {}):
+            yield Written(request.body, len(request.items))

@@ -1,0 +1,9 @@
+"""Delivery: takes what was recorded to each vendor, whatever happens on the way, and loses nothing in silence."""
+
+from __future__ import annotations
+
+from llmtee.delivery.engine import Engine
+from llmtee.delivery.exporter import Exporter, Tuning
+from llmtee.delivery.report import ExporterStats, FlushReport, Stats
+
+__all__ = ["Engine", "Exporter", "ExporterStats", "FlushReport", "Stats", "Tuning"]

@@ -1,0 +1,220 @@
+"""Third stage: what the verdicts of one exchange make of each parcel. Pure, apart from the jitter's randomness."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from llmtee.delivery.exporter import Exporter
+from llmtee.delivery.render import Packet, Parcel, halves, shrink
+from llmtee.delivery.retry import is_exhausted, seconds_until_next
+from llmtee.eventlog import DeadLetter, Settlement, Work
+from llmtee.spec import (
+    Delivered,
+    Exchange,
+    Rejected,
+    Retry,
+    TooLarge,
+    Unauthorised,
+    Unknown,
+    Verdict,
+)
+
+_TEXT_BYTES = 4000
+"""How much of an answer a dead letter keeps."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to do after an exchange."""
+
+    settlements: list[Settlement] = field(default_factory=list)
+    again: list[tuple[Parcel, ...]] = field(default_factory=list)
+    """To be sent at once, in smaller groups or smaller, or after ``refresh``."""
+    release: list[Parcel] = field(default_factory=list)
+    """To be kept as they were."""
+    refresh: bool = False
+    """Whether what ``prepare`` made must be made anew."""
+    refused: str | None = None
+    """Why the vendor refuses the exporter as a whole."""
+    trouble: str | None = None
+    """Why something has to be tried again, for the log."""
+    retries: int = 0
+
+
+def judge(exporter: Exporter, exchange: Exchange) -> list[Verdict]:
+    """The vendor's verdicts, one for each item.
+
+    Raises:
+        ValueError: the vendor gave another number of verdicts.
+    """
+    verdicts = exporter.vendor.judge(exchange, exporter.settings)
+    if len(verdicts) != len(exchange.request.items):
+        raise ValueError(
+            f"judge of {exporter.vendor.name} gave {len(verdicts)} verdicts for {len(exchange.request.items)} items"
+        )
+    return verdicts
+
+
+def plan(
+    exporter: Exporter,
+    packet: Packet,
+    exchange: Exchange,
+    verdicts: Sequence[Verdict],
+    *,
+    started: float,
+    now: float,
+    since: float = 0.0,
+) -> Plan:
+    """What to do with each parcel.
+
+    Args:
+        exporter: whose parcels they are.
+        packet: what was sent.
+        exchange: how it went.
+        verdicts: one for each parcel, by position.
+        started: unix seconds when it was sent.
+        now: unix seconds.
+        since: unix seconds when the vendor was last found to take requests again; what went before does not count
+            towards giving up.
+    """
+    return _Planner(exporter, packet, exchange, started=started, now=now, since=since).run(verdicts)
+
+
+class _Planner:
+    def __init__(
+        self,
+        exporter: Exporter,
+        packet: Packet,
+        exchange: Exchange,
+        *,
+        started: float,
+        now: float,
+        since: float,
+    ) -> None:
+        self._exporter, self._packet, self._exchange = exporter, packet, exchange
+        self._started, self._now, self._since = started, now, since
+        self._waits: dict[tuple[int, float | None], float] = {}
+        self._plan = Plan()
+        self._refreshed: list[Parcel] = []
+        self._too_large: list[Parcel] = []
+
+    def run(self, verdicts: Sequence[Verdict]) -> Plan:
+        parcels = self._packet.parcels
+        if len(parcels) > 1 and all(isinstance(verdict, Rejected) for verdict in verdicts):
+            # The vendor refused the request as a whole: halving it finds the item at fault and saves its neighbours.
+            self._plan.again.extend(halves(parcels))
+            return self._plan
+        for parcel, verdict in zip(parcels, verdicts, strict=True):
+            self._weigh(parcel, verdict)
+        if self._refreshed:
+            self._plan.refresh = True
+            self._plan.retries += len(self._refreshed)
+            self._plan.again.append(tuple(self._refreshed))
+        self._make_smaller(self._too_large)
+        return self._plan
+
+    def _weigh(self, parcel: Parcel, verdict: Verdict) -> None:
+        match verdict:
+            case Delivered():
+                self._settle(Settlement(parcel.work, "delivered"))
+            case Retry(reason, refresh=True) if not parcel.refreshed:
+                self._plan.trouble = reason
+                self._refreshed.append(replace(parcel, refreshed=True))
+            case Retry(reason, refresh=True):
+                self._bury(parcel, f"{reason}, even after it was prepared anew")
+            case Retry(reason, after):
+                self._retry(parcel, reason, after)
+            case Rejected(reason):
+                self._bury(parcel, reason)
+            case TooLarge():
+                self._too_large.append(parcel)
+            case Unauthorised(reason):
+                self._plan.refused = reason
+                self._plan.release.append(parcel)
+            case Unknown(reason) if self._exporter.repeatable:
+                self._retry(parcel, reason, self._exchange.retry_after)
+            case Unknown(reason):
+                self._plan.trouble = reason
+                self._settle(Settlement(parcel.work, "unknown", reason))
+
+    def _settle(self, settlement: Settlement) -> None:
+        self._plan.settlements.append(settlement)
+
+    def _retry(self, parcel: Parcel, reason: str, after: float | None) -> None:
+        policy, work = self._exporter.retry, parcel.work
+        attempts = work.attempts + 1
+        first_at = self._started if work.first_at is None else max(work.first_at, self._since)
+        self._plan.trouble = reason
+        if is_exhausted(policy, attempts, self._now - first_at):
+            self._bury(parcel, f"given up after {attempts} tries: {reason}")
+            return
+        # One wait for all that failed together, so that they travel together again.
+        if (attempts, after) not in self._waits:
+            self._waits[attempts, after] = seconds_until_next(
+                policy, attempts, self._exporter.tuning.random, after
+            )
+        due_at = self._now + self._waits[attempts, after]
+        self._plan.retries += 1
+        self._settle(Settlement(work, "pending", reason, due_at, attempts, first_at))
+
+    def _make_smaller(self, parcels: list[Parcel]) -> None:
+        if len(self._packet.parcels) > 1:
+            self._plan.again.extend(half for half in halves(parcels) if half)
+            return
+        for parcel in parcels:
+            smaller = shrink(self._exporter, parcel, parcel.wire.size * 3 // 4)
+            if smaller is None:
+                self._bury(parcel, f"too large for {self._exporter.vendor.title}, even on its own")
+            else:
+                self._plan.again.append((smaller,))
+
+    def _bury(self, parcel: Parcel, reason: str) -> None:
+        self._settle(
+            dead(
+                self._exporter,
+                parcel.work,
+                reason,
+                self._now,
+                packet=self._packet,
+                exchange=self._exchange,
+            )
+        )
+
+
+def dead(
+    exporter: Exporter,
+    work: Work,
+    reason: str,
+    now: float,
+    *,
+    packet: Packet | None = None,
+    exchange: Exchange | None = None,
+) -> Settlement:
+    """The settlement of a unit that will never arrive, with a letter that says why."""
+    letter = DeadLetter(
+        exporter=exporter.name,
+        id=work.key.partition(":")[2],
+        segment=work.segment,
+        at=now,
+        reason=reason,
+        request=None if packet is None else _request(packet, work),
+        answer=None if exchange is None else _answer(exchange),
+    )
+    return Settlement(work, "dead", reason, letter=letter)
+
+
+def _request(packet: Packet, work: Work) -> dict[str, Any]:
+    request = packet.request
+    # Of a batch, only the item's own part: its neighbours may have arrived.
+    own = [parcel.wire.body for parcel in packet.parcels if parcel.work == work]
+    body = request.body if len(packet.parcels) == 1 else own[0]
+    return {"method": request.method, "path": request.path, "body": body}
+
+
+def _answer(exchange: Exchange) -> dict[str, Any]:
+    if exchange.failure is not None:
+        return {"failure": exchange.failure.value, "text": exchange.failure_text}
+    text = exchange.content[:_TEXT_BYTES].decode("utf-8", "replace")
+    return {"status": exchange.status, "text": text}

@@ -1,0 +1,89 @@
+"""What Tee tells about delivery."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llmtee.eventlog import Counts
+
+
+@dataclass(frozen=True)
+class FlushReport:
+    """Where the recorded events stand after a flush. True when nothing is pending."""
+
+    exporters: Mapping[str, Counts]
+    """By the exporter's name. Counts are of the whole event log, not of this flush alone."""
+    problems: Mapping[str, str]
+    """Why something is pending, for the exporters where that is known."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is pending. Conversations that have not ended (``open``) do not count."""
+        return not any(counts.pending for counts in self.exporters.values())
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __getitem__(self, exporter: str) -> Counts:
+        return self.exporters[exporter]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as a JSON object."""
+        return {
+            "ok": self.ok,
+            "exporters": {
+                name: dataclasses.asdict(counts) for name, counts in self.exporters.items()
+            },
+            "problems": dict(self.problems),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExporterStats:
+    """One exporter's counters and state."""
+
+    counts: Counts
+    position: int
+    """The newest entry of the event log that was taken into work."""
+    requests: int = 0
+    """Sent by this process."""
+    retries: int = 0
+    """Items that this process has sent, or will send, again."""
+    paused: bool = False
+    """Whether the vendor refuses the exporter, as with a wrong key; everything is kept."""
+    last_error: str | None = None
+    last_error_at: float | None = None
+    """Unix seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stats:
+    """Live counters of a Tee."""
+
+    exporters: Mapping[str, ExporterStats]
+    directory: Path | None
+    """Of the event log; ``None``: it is in memory only, and what is pending ends with the process."""
+    delivering: bool
+    """Whether this process delivers; one of those that share a directory does."""
+    recorded: int = 0
+    """Records taken by this Tee."""
+    held: int = 0
+    """Records that the event log could not take yet; they wait in memory."""
+    refused: int = 0
+    """Records lost because the log and the memory for it were full, or the Tee was closed."""
+    duplicates: int = 0
+    """Events whose id was in the log already."""
+    bugs: int = 0
+    """Exceptions that were llmtee's or a plug-in's own fault; each is in the log of ``llmtee``."""
+
+    def __getitem__(self, exporter: str) -> ExporterStats:
+        return self.exporters[exporter]
+
+    def to_json(self) -> dict[str, Any]:
+        """The counters as a JSON object."""
+        data = dataclasses.asdict(self)
+        return {**data, "directory": None if self.directory is None else str(self.directory)}

@@ -1,0 +1,91 @@
+"""Every exception llmtee raises on purpose.
+
+    LlmteeError
+    ├── UsageError              a call or a setting that cannot work; change the code or the command
+    │   ├── ConfigError         a setting is missing or invalid (names the argument and the variable)
+    │   └── UnknownName         no such vendor or format (lists those there are)
+    ├── InputError              a record or payload cannot be read (names source, line and JSON path)
+    ├── RenderError             an item has no valid shape at a vendor (names the field)
+    └── EventLogError           the event log cannot be used (names the directory)
+
+This module imports nothing from llmtee, so that every layer may raise from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class LlmteeError(Exception):
+    """Base of all errors that llmtee raises on purpose."""
+
+
+class UsageError(LlmteeError):
+    """The caller asked for something that cannot work."""
+
+
+class ConfigError(UsageError):
+    """A setting is missing or invalid."""
+
+
+class UnknownName(UsageError):
+    """A vendor or format name that nobody has registered."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, tuple(sorted(known))
+        near = get_close_matches(name, self.known, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        super().__init__(f"no {kind} is named {name!r}; {hint}known: {', '.join(self.known)}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.kind, self.name, self.known)
+
+
+class InputError(LlmteeError):
+    """A record or payload that cannot be read.
+
+    Attributes:
+        reason: what is wrong and the way out, without the place.
+        source: the file or stream, when known.
+        line: one-based line number, when known.
+        path: JSON path of the offending value, such as ``request.messages[2].role``.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        source: str | None = None,
+        line: int | None = None,
+        path: str | None = None,
+    ) -> None:
+        self.reason, self.source, self.line, self.path = reason, source, line, path
+        place = ":".join(str(part) for part in (source, line) if part is not None)
+        super().__init__(": ".join(part for part in (place, path, reason) if part))
+
+    def at(self, *, source: str | None = None, line: int | None = None) -> InputError:
+        """The same error, placed in a file."""
+        return InputError(
+            self.reason,
+            source=source if source is not None else self.source,
+            line=line if line is not None else self.line,
+            path=self.path,
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_input_error, (self.reason, self.source, self.line, self.path)
+
+
+def _rebuild_input_error(
+    reason: str, source: str | None, line: int | None, path: str | None
+) -> InputError:
+    return InputError(reason, source=source, line=line, path=path)
+
+
+class RenderError(LlmteeError):
+    """An item that has no valid shape at a vendor, such as a chat without any message."""
+
+
+class EventLogError(LlmteeError):
+    """The event log cannot be opened or written."""

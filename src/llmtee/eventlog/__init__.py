@@ -1,0 +1,38 @@
+"""The durable log of what was recorded, and of where each exporter stands in it."""
+
+from __future__ import annotations
+
+from llmtee.eventlog.protocol import (
+    CANONICAL,
+    END,
+    Counts,
+    DeadLetter,
+    Entry,
+    EventLog,
+    Outcome,
+    Record,
+    Settlement,
+    Subscription,
+    Work,
+)
+from llmtee.eventlog.sharing import Bell, Leadership, ring
+from llmtee.eventlog.sqlite import SqliteLog, open_log
+
+__all__ = [
+    "CANONICAL",
+    "END",
+    "Bell",
+    "Counts",
+    "DeadLetter",
+    "Entry",
+    "EventLog",
+    "Leadership",
+    "Outcome",
+    "Record",
+    "Settlement",
+    "SqliteLog",
+    "Subscription",
+    "Work",
+    "open_log",
+    "ring",
+]

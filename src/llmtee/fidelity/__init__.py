@@ -1,0 +1,16 @@
+"""What a vendor keeps of an item: computed from what it gives back, never written by hand. Pure."""
+
+from __future__ import annotations
+
+from llmtee.fidelity._explain import NoteLike, explain_fitting, explain_rendering
+from llmtee.fidelity._ledger import Change, Entry, Ledger, Status
+
+__all__ = [
+    "Change",
+    "Entry",
+    "Ledger",
+    "NoteLike",
+    "Status",
+    "explain_fitting",
+    "explain_rendering",
+]

@@ -1,0 +1,1 @@
+"""Foreign shapes of providers and tracers, to events and back. Pure."""

@@ -1,0 +1,41 @@
+"""Tells records of Bedrock Converse from those of other providers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_CONFIGS = ("inferenceConfig", "toolConfig", "additionalModelRequestFields", "guardrailConfig")
+
+
+def detect(raw: Any) -> str | None:
+    """Why a record is surely of this format; ``None`` if it is not."""
+    if not isinstance(raw, Mapping) or "kind" in raw:
+        return None
+    enveloped = "request" in raw or "response" in raw
+    request = raw.get("request") if enveloped else raw
+    response = raw.get("response") if enveloped else raw
+    match response:
+        case {"output": {"message": {"content": list()}}}:
+            return "the response has output.message"
+    failed = isinstance(response, Mapping) and ("Error" in response or response.keys() == {"error"})
+    if enveloped and response is not None and not failed:
+        return None
+    return _request_reason(request)
+
+
+def _request_reason(request: Any) -> str | None:
+    if not isinstance(request, Mapping) or not isinstance(request.get("messages"), list):
+        return None
+    if not request["messages"] or not all(_has_blocks(one) for one in request["messages"]):
+        return None
+    sign = next((key for key in ("modelId", *_CONFIGS) if request.get(key) is not None), None)
+    return None if sign is None else f"the request has {sign} and messages of blocks"
+
+
+def _has_blocks(message: Any) -> bool:
+    """Whether the content is a list of objects that name what they hold by their key, not by a ``type``."""
+    content = message.get("content") if isinstance(message, Mapping) else None
+    return isinstance(content, list) and all(
+        isinstance(block, Mapping) and "type" not in block for block in content
+    )

@@ -1,0 +1,161 @@
+"""The pure functions of llmtee as a notebook uses them: no network, no key, no state.
+
+``vendor`` is a name, such as ``"inkeep"``, or the vendor's settings, such as ``Inkeep(visibility="private")``, where
+they change what is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from llmtee import jsontext, registry
+from llmtee.assembly import assemble, fit
+from llmtee.errors import InputError, UnknownName, UsageError
+from llmtee.fidelity import Ledger, explain_fitting, explain_rendering
+from llmtee.model import Conversation, EventBase, Item, Step
+from llmtee.spec import ExporterSettings, Note, Request, Vendor, WireItem
+
+__all__ = ["Rendered", "assemble", "explain", "parse", "render"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """One item as a vendor gets it."""
+
+    item: Item
+    """What it was made from: an event or a conversation, of the vendor's own grain."""
+    vendor: Vendor[Any]
+    settings: ExporterSettings
+    wire: WireItem
+
+    @property
+    def skip(self) -> str | None:
+        """Why the vendor has no place for the item; ``None`` when it has."""
+        return self.wire.skip
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What rendering changed on purpose."""
+        return self.wire.notes
+
+    @cached_property
+    def request(self) -> Request | None:
+        """The request as it would be sent for this item alone, without authentication; ``None`` when skipped."""
+        if self.wire.body is None:
+            return None
+        return self.vendor.pack([self.wire], self.settings, {})[0]
+
+    @property
+    def body(self) -> Any:
+        """The request's JSON; `parse` reads it back. ``None`` when skipped."""
+        return None if self.request is None else self.request.body
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What the vendor keeps of the item."""
+        return explain_rendering(
+            self.item,
+            self.wire.body,
+            self.vendor.parse,
+            free_form=self.vendor.free_form,
+            reasons=self.vendor.reasons,
+            notes=self.wire.notes,
+            skip=self.wire.skip,
+        )
+
+    def __repr__(self) -> str:
+        state = f"skipped: {self.skip}" if self.skip else f"{self.wire.size} bytes"
+        return f"<Rendered {self.item.kind} {self.item.id} for {self.vendor.title}, {state}>"
+
+
+def render(items: Iterable[Item], vendor: str | ExporterSettings) -> list[Rendered]:
+    """Items as a vendor gets them, one `Rendered` for each event or conversation that it takes.
+
+    Items of the other grain are fitted first: events are assembled by session for Inkeep and Roark, conversations
+    are split into events for Voker and HoneyHive.
+
+    Raises:
+        UnknownName: no vendor has that name.
+    """
+    found, settings = _vendor(vendor)
+    return [
+        Rendered(item, found, settings, found.render(item, settings))
+        for item in fit(items, found.grain)
+    ]
+
+
+def parse(payload: Any, name: str) -> list[Item]:
+    """The events or conversations of a payload: the way back.
+
+    Args:
+        payload: JSON as text or bytes, or the value that it stands for. For a vendor: a request body, one item of
+            it, or what its read API answers. For a format: one record.
+        name: of a vendor or a format.
+
+    Raises:
+        UnknownName: neither a vendor nor a format has that name.
+        InputError: the payload cannot be read; the error names its JSON path.
+    """
+    vendors, formats = registry.vendor_names(), registry.format_names()
+    if name not in vendors and name not in formats:
+        raise UnknownName("vendor or format", name, {*vendors, *formats})
+    if isinstance(payload, bytes | bytearray | str):
+        try:
+            payload = jsontext.loads(bytes(payload) if isinstance(payload, bytearray) else payload)
+        except ValueError as error:
+            raise InputError(f"not JSON: {error}") from error
+    if name in vendors:
+        return registry.vendor(name).parse(payload)
+    return registry.format(name).decode(payload)
+
+
+def explain(item: Item | Iterable[Item], vendor: str | ExporterSettings) -> Ledger:
+    """Which values of an item, or of several, a vendor keeps, parks or loses, and why.
+
+    Items of the other grain are fitted first, as in `render`; where several items are rendered, their ledgers are
+    added up, so that history which each call repeats counts each time. What fitting itself loses, such as the
+    tools offered in a call that becomes part of a conversation, is lost under the item's own field names.
+
+    Raises:
+        UnknownName: no vendor has that name.
+    """
+    # pydantic's models are iterable, over their fields.
+    items = [item] if isinstance(item, EventBase | Conversation) else list(item)
+    rendered = render(items, vendor)
+    ledgers = [one.ledger for one in rendered]
+    if _vendor(vendor)[0].grain == "event":
+        ledgers += [_lost_in_splitting(one) for one in items if isinstance(one, Conversation)]
+    else:
+        back = {_place(event): event for event in fit([one.item for one in rendered], "event")}
+        ledgers += [
+            explain_fitting(one, back.get(_place(one)), "conversation")
+            for one in items
+            if not isinstance(one, Conversation)
+        ]
+    return Ledger.merged(ledgers)
+
+
+def _place(event: Item) -> tuple[str, str | None]:
+    """What finds an event again after assembly: its id; of a step for the whole session, there is one."""
+    if isinstance(event, Step) and event.step_type == "session":
+        return "session", event.session
+    return "event", event.id
+
+
+def _lost_in_splitting(conversation: Conversation) -> Ledger:
+    back = fit(fit([conversation], "event"), "conversation")
+    return explain_fitting(conversation, next(iter(back), None), "event")
+
+
+def _vendor(vendor: str | ExporterSettings) -> tuple[Vendor[Any], ExporterSettings]:
+    if isinstance(vendor, str):
+        found = registry.vendor(vendor)
+        return found, found.settings()
+    if isinstance(vendor, ExporterSettings):
+        return registry.vendor(vendor.vendor), vendor
+    raise UsageError(
+        f"vendor must be a name such as 'inkeep' or settings such as Inkeep(), not {vendor!r:.60}"
+    )

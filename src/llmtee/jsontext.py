@@ -1,0 +1,57 @@
+"""JSON text in and out: exact integers, raw UTF-8, one place that knows the libraries.
+
+``orjson`` writes (the fastest by far, measured in ``benchmarks/``); what it refuses, integers beyond 64 bits,
+falls to the standard library. ``pydantic_core`` reads, because it keeps large integers exact where ``orjson``
+turns them into floats; text with lone surrogate escapes falls to the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+from pydantic_core import from_json
+
+
+def dumps(value: Any) -> bytes:
+    """``value`` as compact UTF-8 JSON; ``value`` must be JSON already (see ``model.snapshot``)."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(
+            value, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+        ).encode()
+
+
+def dumps_sorted(value: Any) -> bytes:
+    """Like `dumps` with sorted keys: the same bytes for equal values, for hashing."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return json.dumps(
+            value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False
+        ).encode()
+
+
+def dumps_pretty(value: Any) -> str:
+    """``value`` as indented JSON text for people and files."""
+    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+
+
+def loads(text: bytes | str) -> Any:
+    """JSON text to a value.
+
+    Raises:
+        ValueError: the text is not JSON, or is nested more than 200 deep; the message names line and column.
+    """
+    try:
+        return from_json(text)
+    except ValueError:
+        # Lone surrogate escapes are legal JSON that pydantic_core refuses; everything else fails here again.
+        if (b"\\u" if isinstance(text, bytes) else "\\u") not in text:  # type: ignore[operator]
+            raise
+        try:
+            return json.loads(text)
+        except RecursionError:
+            raise ValueError("recursion limit exceeded") from None

@@ -1,0 +1,70 @@
+"""The canonical model: what llmtee holds between any source and any vendor. Frozen values, no I/O."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from llmtee.model.conversation import Conversation, conversation_id
+from llmtee.model.event import (
+    Choice,
+    Event,
+    EventBase,
+    ModelCall,
+    Native,
+    PromptTemplate,
+    Step,
+    ToolDefinition,
+    ToolRun,
+    load_event,
+)
+from llmtee.model.message import ROLES, Agent, ErrorInfo, Generation, Message, Person
+from llmtee.model.parts import (
+    AnyPart,
+    CitationPart,
+    ContentPart,
+    MediaPart,
+    OtherPart,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from llmtee.model.usage import Cost, Usage
+
+Item: TypeAlias = ModelCall | ToolRun | Step | Conversation
+"""What a vendor's write may be made from."""
+
+__all__ = [
+    "ROLES",
+    "Agent",
+    "AnyPart",
+    "Choice",
+    "CitationPart",
+    "ContentPart",
+    "Conversation",
+    "Cost",
+    "ErrorInfo",
+    "Event",
+    "EventBase",
+    "Generation",
+    "Item",
+    "MediaPart",
+    "Message",
+    "ModelCall",
+    "Native",
+    "OtherPart",
+    "Person",
+    "PromptTemplate",
+    "ReasoningPart",
+    "RefusalPart",
+    "Step",
+    "TextPart",
+    "ToolCallPart",
+    "ToolDefinition",
+    "ToolResultPart",
+    "ToolRun",
+    "Usage",
+    "conversation_id",
+    "load_event",
+]

@@ -1,0 +1,58 @@
+"""Ids: random and ordered in time for live events, derived from the source for imported ones."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable
+
+NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "llmtee")
+"""Root of every derived id. Changing it would give each imported event a new identity: never do."""
+
+
+def uuid7(now_ms: int, random: bytes) -> uuid.UUID:
+    """A version 7 UUID (RFC 9562 §5.7) of a time in unix milliseconds and ten random bytes."""
+    value = (now_ms & (2**48 - 1)) << 80 | int.from_bytes(random, "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return uuid.UUID(int=value)
+
+
+def _live_id() -> str:
+    return str(uuid7(time.time_ns() // 1_000_000, os.urandom(10)))
+
+
+_new: Callable[[], str] = _live_id
+
+
+def new_id() -> str:
+    """The id of a live event: a UUIDv7, so that ids sort by time of creation."""
+    return _new()
+
+
+def set_id_source(source: Callable[[], str] | None) -> None:
+    """Replaces what `new_id` calls; ``None`` puts the real one back. For ``llmtee.testing.fixed_ids``."""
+    global _new
+    _new = source or _live_id
+
+
+def derive_id(*names: str) -> str:
+    """A UUIDv5 of ``names``: the same names give the same id, on every machine and in every run."""
+    # The unit separator keeps ("ab", "c") apart from ("a", "bc").
+    return str(uuid.uuid5(NAMESPACE, "\x1f".join(names)))
+
+
+def is_uuid(text: str) -> bool:
+    """Whether ``text`` is a UUID in its usual form of 36 characters."""
+    if len(text) != 36:
+        return False
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def as_uuid(text: str, *scope: str) -> str:
+    """``text`` when it is a UUID already, else the UUIDv5 derived from ``scope`` and ``text``."""
+    return text if is_uuid(text) else derive_id(*scope, text)

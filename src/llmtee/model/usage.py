@@ -1,0 +1,101 @@
+"""Tokens and money.
+
+Usage is inclusive totals, named subsets of them, and the provider's own block. ``None`` means not reported;
+0 means reported as zero. Providers count differently (Anthropic leaves caches out of the input, Gemini leaves
+thoughts out of the output); the formats add up, so that here a total is always a total.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from llmtee.model._base import Frozen, JsonObject, Text
+
+
+class Usage(Frozen):
+    """Token counts of one model call."""
+
+    input_tokens: int | None = None
+    """Everything billed as input, caches included."""
+    output_tokens: int | None = None
+    """Everything billed as output, reasoning included."""
+    total_tokens: int | None = None
+    """As the provider reported it; not computed."""
+
+    cache_read: int | None = None
+    """Part of the input that came from a cache."""
+    cache_write: int | None = None
+    """Part of the input that was written to a cache."""
+    cache_write_5m: int | None = None
+    """Part of ``cache_write`` that is kept for five minutes."""
+    cache_write_1h: int | None = None
+    """Part of ``cache_write`` that is kept for one hour."""
+    text_input: int | None = None
+    audio_input: int | None = None
+    image_input: int | None = None
+    video_input: int | None = None
+    tool_use_prompt: int | None = None
+    """Part of the input that describes server-side tool results (Gemini)."""
+
+    reasoning: int | None = None
+    """Part of the output that was thought, not said."""
+    text_output: int | None = None
+    audio_output: int | None = None
+    image_output: int | None = None
+    video_output: int | None = None
+    accepted_prediction: int | None = None
+    rejected_prediction: int | None = None
+
+    raw: JsonObject | None = None
+    """The provider's own usage block, untouched."""
+
+    def problems(self) -> tuple[str, ...]:
+        """What cannot be true of these counts; empty when they add up. Nothing is repaired."""
+        found = [f"{name} is negative" for name, n in self._counts() if n < 0]
+        for whole, subsets in _SUBSETS.items():
+            total = getattr(self, whole)
+            if total is None:
+                continue
+            found += [
+                f"{name} ({part}) exceeds {whole} ({total})"
+                for name in subsets
+                if (part := getattr(self, name)) is not None and part > total
+            ]
+        if None not in (self.input_tokens, self.output_tokens, self.total_tokens):
+            least = (self.input_tokens or 0) + (self.output_tokens or 0)
+            if self.total_tokens != least:
+                found.append(f"total_tokens ({self.total_tokens}) is not input + output ({least})")
+        return tuple(found)
+
+    def _counts(self) -> list[tuple[str, int]]:
+        values = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return [(name, value) for name, value in values if isinstance(value, int)]
+
+
+_SUBSETS = {
+    "input_tokens": (
+        "cache_read",
+        "cache_write",
+        "text_input",
+        "audio_input",
+        "image_input",
+        "video_input",
+        "tool_use_prompt",
+    ),
+    "cache_write": ("cache_write_5m", "cache_write_1h"),
+    "output_tokens": ("reasoning", "text_output", "audio_output", "image_output", "video_output"),
+}
+
+
+class Cost(Frozen):
+    """What one model call cost. llmtee has no price table: the amount is what somebody said."""
+
+    amount: Decimal
+    currency: Text = "USD"
+    """ISO 4217."""
+    source: Literal["provider", "vendor", "computed", "caller"] = "caller"
+    """Who said so."""
+    price_table_version: Text | None = None
+    details: dict[str, Decimal] = {}
+    """Amounts of parts such as ``input`` and ``output``, where they were given."""

@@ -1,0 +1,27 @@
+"""`Format`: a foreign shape that llmtee reads, and writes where it is a provider's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from llmtee.model import Item, ModelCall
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """One foreign shape. Registered by an entry point in the group ``llmtee.formats``. All functions are pure."""
+
+    name: str
+    """As registered and as typed: ``openai-chat``."""
+    title: str
+    dialect: str | None = None
+    """What ``Native.dialect`` calls this shape; ``None`` where it is not one provider's request and response."""
+    decode: Callable[[Any], list[Item]]
+    """One record to items. Ids are derived from the record, so that the same record always gives the same ids.
+    Raises ``InputError`` with the JSON path of what is wrong."""
+    encode: Callable[[ModelCall], dict[str, Any]] | None = None
+    """A model call as ``{"request": …, "response": …}``; ``None`` where the shape is only read."""
+    detect: Callable[[Any], str | None]
+    """Why a record is surely of this format, in a few words; ``None`` if it is not."""

@@ -1,0 +1,8 @@
+"""`Tee`: what an application holds."""
+
+from __future__ import annotations
+
+from llmtee.delivery import ExporterStats, FlushReport, Stats, Tuning
+from llmtee.tee._tee import Tee
+
+__all__ = ["ExporterStats", "FlushReport", "Stats", "Tee", "Tuning"]

@@ -1,0 +1,37 @@
+"""The exporters of a Tee, from what a user passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from llmtee import config, registry
+from llmtee.delivery import Exporter, Tuning
+from llmtee.errors import UsageError
+from llmtee.spec import ExporterSettings
+
+
+def resolve_exporters(exporters: Iterable[ExporterSettings], tuning: Tuning) -> list[Exporter]:
+    """Settings with what environment and file add, each with its vendor.
+
+    Raises:
+        ConfigError: a key is missing or a setting is invalid.
+        UsageError: two exporters have one name, or something is no exporter.
+        UnknownName: an exporter's vendor is not registered.
+    """
+    resolved: dict[str, Exporter] = {}
+    for settings in exporters:
+        if not isinstance(settings, ExporterSettings):
+            raise UsageError(
+                f"Tee takes exporters such as HoneyHive(project=…), not {type(settings).__name__}"
+            )
+        if settings.exporter in resolved:
+            raise UsageError(
+                f"two exporters are named {settings.exporter!r}: give one of them another name, "
+                f"{type(settings).__name__}(name=…)"
+            )
+        resolved[settings.exporter] = Exporter(
+            vendor=registry.vendor(settings.vendor),
+            settings=config.resolve(settings),
+            tuning=tuning,
+        )
+    return list(resolved.values())

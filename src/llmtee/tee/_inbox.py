@@ -1,0 +1,75 @@
+"""The way into the event log, for the threads of the application: nothing raised, nothing lost in silence."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+
+from llmtee.errors import EventLogError
+from llmtee.eventlog import END, EventLog, Record
+
+logger = logging.getLogger("llmtee")
+
+
+class Inbox:
+    """Appends records to the event log, and holds them in memory while the log cannot take them."""
+
+    def __init__(self, log: EventLog, bound: int) -> None:
+        """``bound`` is how many records are held at most."""
+        self.recorded = 0
+        """Records taken, ends of sessions left out."""
+        self.refused = 0
+        """Records that neither the log nor memory had room for."""
+        self._log = log
+        self._bound = bound
+        self._held: deque[Record] = deque()
+        self._lock = threading.RLock()
+
+    @property
+    def held(self) -> int:
+        """Records that wait for the log."""
+        return len(self._held)
+
+    def put(self, record: Record) -> None:
+        """Takes a record."""
+        with self._lock:
+            self.recorded += record.format != END
+        if self._held:
+            self.retry()
+        try:
+            if not self._held:
+                self._log.append(record)
+                return
+            reason = "earlier records wait"
+        except EventLogError as error:
+            reason = str(error)
+        self._hold(record, reason)
+
+    def retry(self) -> None:
+        """Appends what is held, as far as the log takes it."""
+        with self._lock:
+            while self._held:
+                try:
+                    self._log.append(self._held[0])
+                except EventLogError:
+                    return
+                self._held.popleft()
+            logger.warning("the event log takes records again")
+
+    def after_fork(self) -> None:
+        """In a forked child: what the parent holds is the parent's."""
+        self._lock = threading.RLock()
+        self._held.clear()
+
+    def _hold(self, record: Record, reason: str) -> None:
+        with self._lock:
+            # A log in memory that is full has no memory to spare either.
+            if self._log.directory is not None and len(self._held) < self._bound:
+                if not self._held:
+                    logger.warning("%s; records are held in memory until it works", reason)
+                self._held.append(record)
+                return
+            self.refused += 1
+            if self.refused & (self.refused - 1) == 0:  # at 1, 2, 4, 8, …
+                logger.error("%s; %d records lost so far", reason, self.refused)

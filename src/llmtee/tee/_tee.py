@@ -1,0 +1,414 @@
+"""`Tee`: records once, delivers everywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from llmtee import config, jsontext, registry
+from llmtee.delivery import Engine, ExporterStats, FlushReport, Stats, Tuning
+from llmtee.eventlog import CANONICAL, END, DeadLetter, Record, open_log
+from llmtee.model import Agent, Conversation, Event, EventBase, Person
+from llmtee.model.ids import new_id
+from llmtee.model.snapshot import to_json_value
+from llmtee.spec import ExporterSettings
+from llmtee.tee import _life, _scope
+from llmtee.tee._exporters import resolve_exporters
+from llmtee.tee._inbox import Inbox
+
+logger = logging.getLogger("llmtee")
+
+_POLL_SECONDS = 0.05
+_GRACE_SHARE = 0.2
+"""Of the time that `close` has, for requests that are still under way when the flush gave up."""
+
+
+class Tee:
+    """Takes each LLM event once and delivers it to every exporter. Thread-safe, and fit for asyncio.
+
+        tee = Tee([HoneyHive(project="Simple RAG"), Inkeep()])
+        with tee.session("session_456", agent="support", person="user_123"):
+            tee.record_call("openai-chat", request=…, response=…)
+        tee.close()
+
+    What is recorded is stored in the event log before anything is sent, so that it survives the process; what was not
+    delivered is delivered by the next Tee on the same directory. Several processes may share a directory: all record,
+    one of them delivers, and another takes over when that one ends; give them the same exporters.
+
+    No thread runs before the first record. At exit, what is pending gets ``exit_timeout`` seconds.
+    """
+
+    def __init__(
+        self,
+        exporters: Iterable[ExporterSettings],
+        *,
+        dir: str | Path | None = None,  # noqa: A002 - the name that users type
+        memory_events: int = 10_000,
+        exit_timeout: float = 5.0,
+        strict: bool | None = None,
+        tuning: Tuning | None = None,
+    ) -> None:
+        """Reads the settings and opens the event log.
+
+        Args:
+            exporters: where to deliver to, such as ``HoneyHive(project="Simple RAG")``. What they leave open comes
+                from the environment or the settings file (see ``llmtee.config``).
+            dir: directory of the event log; else ``LLMTEE_DIR``, else the settings file, else ``./.llmtee``.
+                Where it cannot be written, events are kept in memory, with a warning and ``stats().directory`` None.
+            memory_events: how many events are kept in memory at most, in that case.
+            exit_timeout: seconds that the hook at exit may take.
+            strict: whether `flush` and `close` raise exceptions that are llmtee's or a plug-in's own fault, and
+                `record` its own; under pytest by default. Otherwise they are logged and counted.
+            tuning: of delivery; for tests.
+
+        Raises:
+            ConfigError: a key is missing or a setting is invalid.
+            UsageError: two exporters have one name.
+            UnknownName: an exporter's vendor is not registered.
+        """
+        tuning = tuning or Tuning()
+        self._exporters = resolve_exporters(exporters, tuning)
+        self._clock = tuning.clock
+        self._tuning = tuning
+        self._strict = strict
+        self.exit_timeout = exit_timeout
+        """Seconds that the hook at exit may take."""
+        self._log = open_log(config.event_log_dir(dir), bound=memory_events, warn=logger.warning)
+        for exporter in self._exporters:
+            self._log.register(exporter.subscription)
+        self._inbox = Inbox(self._log, memory_events)
+        self._engine: Engine | None = None
+        self._starting = threading.RLock()
+        self._final: Stats | None = None
+        self._bugs = self._refused = 0
+        self._unknown_formats: set[str] = set()
+        _life.add(self)
+
+    # ── recording ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def record(self, event: Event | Conversation, *, live: bool = True) -> str:
+        """Records a canonical event, or a conversation as the events that it is made of. Never raises.
+
+        Args:
+            event: what happened. What it does not say of session, agent and person comes from `session`.
+            live: whether it just happened: an event without any time then ended now. False for history.
+
+        Returns:
+            The event's id.
+        """
+        event_id = getattr(event, "id", None)
+        event_id = event_id if isinstance(event_id, str) else new_id()
+        try:
+            if isinstance(event, EventBase | Conversation):
+                scope = _scope.current(self)
+                filled = event if scope is None else scope.fill(event)
+                self._put(event_id, CANONICAL, _canonical(filled), live=live)
+            else:
+                self._wrong(f"record takes an event or a conversation, not {type(event).__name__}")
+                self._put(event_id, CANONICAL, to_json_value(event), live=live)
+        except Exception as error:  # noqa: BLE001 - our bug is never the application's exception
+            self._failed(error)
+        return event_id
+
+    def record_call(
+        self,
+        format: str,  # noqa: A002 - the name that users type
+        *,
+        request: Any = None,
+        response: Any = None,
+        error: Any = None,
+        **attributes: Any,
+    ) -> str:
+        """Records one call of a model in its provider's own shapes. Never raises.
+
+        What is passed is copied at once and may be changed afterwards. It is read in the background: a record that
+        cannot be read, or whose format nobody knows, is kept as a dead letter of every exporter.
+
+        Args:
+            format: name of a registered format, such as ``openai-chat``.
+            request: what was sent: a dict, or the SDK's object.
+            response: what came back, whole.
+            error: the exception or the provider's error, for a call that failed.
+            attributes: ``session``, ``agent``, ``agent_version``, ``person``, ``started_at``, ``ended_at``,
+                ``properties``, ``tags``, and ``id`` (a new one by default).
+
+        Returns:
+            The event's id.
+        """
+        event_id = str(attributes.pop("id", None) or new_id())
+        try:
+            if format not in registry.format_names() and format not in self._unknown_formats:
+                self._unknown_formats.add(format)
+                known = ", ".join(registry.format_names())
+                self._wrong(
+                    f"no format is named {format!r}, so its records become dead letters; known: {known}"
+                )
+            said = {"error": error, **attributes}
+            given = {key: value for key, value in said.items() if value is not None}
+            # Both stand there even when they are None: they tell a record from a bare request.
+            raw = {"request": request, "response": response, **given}
+            snapshot = {"id": event_id, **to_json_value(raw)}
+            scope = _scope.current(self)
+            self._put(event_id, format, snapshot if scope is None else scope.fill_record(snapshot))
+        except Exception as failure:  # noqa: BLE001 - as above
+            self._failed(failure)
+        return event_id
+
+    def session(
+        self,
+        id: object = None,  # noqa: A002 - the name that users type
+        *,
+        agent: str | Agent | None = None,
+        agent_version: str | None = None,
+        person: str | Person | None = None,
+        properties: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
+    ) -> AbstractContextManager[None]:
+        """A block in which every record belongs to a session.
+
+        Blocks nest, and follow tasks and threads as context variables do; use ``with`` in asynchronous code too.
+
+        Leaving the block does not end the session: see `end_session`.
+
+        Args:
+            id: the session, in the application's own words; by default that of the block around it.
+            agent: who acts.
+            agent_version: its version.
+            person: whom it talks to.
+            properties: of every event; an inner block adds to the outer one's.
+            tags: of every event; an inner block adds to the outer one's.
+        """
+        own = _scope.make_scope(
+            id,
+            agent=agent,
+            agent_version=agent_version,
+            person=person,
+            properties=properties,
+            tags=tuple(tags),
+        )
+        return _scope.entered(self, own)
+
+    def end_session(self, id: object) -> None:  # noqa: A002 - the name that users type
+        """Says that a session is over: a vendor that takes each conversation once gets it now. Never raises.
+
+        Later events of the session are a new conversation at such a vendor.
+        """
+        try:
+            self._put(new_id(), END, str(to_json_value(str(id))))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._failed(error)
+
+    def _put(self, event_id: str, format_name: str, value: Any, *, live: bool = True) -> None:
+        if self._final is not None:
+            self._refused += 1
+            self._wrong("this Tee is closed; what is recorded now is lost")
+            return
+        payload = jsontext.dumps(value)
+        self._inbox.put(Record(event_id, format_name, payload, self._clock(), live))
+        if (engine := self._running()) is not None:
+            engine.notify()
+
+    def _wrong(self, text: str) -> None:
+        logger.error("%s", text)
+
+    def _failed(self, error: Exception) -> None:
+        self._bugs += 1
+        logger.error("a bug in llmtee: an event may not have been recorded", exc_info=error)
+        if self._is_strict():
+            raise error
+
+    def _is_strict(self) -> bool:
+        return "PYTEST_CURRENT_TEST" in os.environ if self._strict is None else self._strict
+
+    # ── delivery ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def flush(self, timeout: float = 10.0) -> FlushReport:
+        """Sends all that is pending now, changed conversations at once, and waits for the answers.
+
+        Conversations that a vendor takes only when they end are not ended by it; their events are ``open``. A vendor
+        that refuses the key is asked once more, and not waited for. What others record meanwhile is sent too.
+
+        Args:
+            timeout: seconds. What is not delivered by then stays pending, and delivery goes on.
+
+        Returns:
+            Where all recorded events stand; true when nothing is pending.
+
+        Raises:
+            EventLogError: the event log cannot be read.
+        """
+        if self._final is None:
+            self._drain(time.monotonic() + timeout)
+        report = self._report()
+        self._raise_bug()
+        return report
+
+    async def aflush(self, timeout: float = 10.0) -> FlushReport:  # noqa: ASYNC109 - the same name as in the synchronous one
+        """Like `flush`, without blocking the event loop."""
+        return await asyncio.to_thread(self.flush, timeout)
+
+    def stats(self) -> Stats:
+        """Live counters, positions and the last error of each exporter."""
+        if self._final is None:
+            return self._stats()
+        return replace(self._final, refused=self._refused + self._inbox.refused)
+
+    def dead_letters(self, exporter: str | None = None) -> list[DeadLetter]:
+        """What will never arrive at an exporter (or at any), with reason, request and answer, oldest first."""
+        return self._log.dead_letters(exporter)
+
+    def close(self, timeout: float = 5.0) -> FlushReport:
+        """Flushes, and stops delivery. What is still pending is delivered by the next Tee on the directory.
+
+        Closing twice is fine.
+
+        Args:
+            timeout: seconds that all of it may take.
+        """
+        report = self._close(timeout)
+        self._raise_bug()
+        return report
+
+    async def aclose(self, timeout: float = 5.0) -> FlushReport:  # noqa: ASYNC109 - the same name as in the synchronous one
+        """Like `close`, without blocking the event loop."""
+        return await asyncio.to_thread(self.close, timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+        if kind is None:
+            self._raise_bug()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.to_thread(self._close)
+        if kind is None:
+            self._raise_bug()
+
+    def _running(self) -> Engine | None:
+        """The engine, started when it was not; ``None`` while the interpreter exits."""
+        if self._engine is None:
+            with self._starting:
+                if self._engine is None:
+                    engine = Engine(self._log, self._exporters, self._tuning)
+                    try:
+                        engine.start()
+                    except RuntimeError:
+                        engine.abandon()
+                        return None
+                    self._engine = engine
+        return self._engine
+
+    def _drain(self, deadline: float) -> None:
+        if self._inbox.held:
+            self._inbox.retry()
+        if self._engine is None and not self._is_pending():
+            return
+        engine = self._running()
+        if engine is None or engine.drain(deadline - time.monotonic()):
+            return
+        # Another process delivers: what it does is seen in the event log, unless it ends and this one takes over.
+        while (left := deadline - time.monotonic()) > 0 and self._is_pending():
+            if engine.leading:
+                engine.drain(left)
+                return
+            time.sleep(_POLL_SECONDS)
+
+    def _is_pending(self) -> bool:
+        return any(self._log.counts(exporter.name).pending for exporter in self._exporters)
+
+    def _report(self) -> FlushReport:
+        stats = self.stats()
+        return FlushReport(
+            exporters={name: of.counts for name, of in stats.exporters.items()},
+            problems={
+                name: of.last_error
+                for name, of in stats.exporters.items()
+                if of.counts.pending and of.last_error is not None
+            },
+        )
+
+    def _stats(self) -> Stats:
+        engine = self._engine
+        chains = {} if engine is None else {chain.exporter.name: chain for chain in engine.chains}
+        exporters = {}
+        for exporter in self._exporters:
+            stats = ExporterStats(
+                counts=self._log.counts(exporter.name), position=self._log.position(exporter.name)
+            )
+            chain = chains.get(exporter.name)
+            exporters[exporter.name] = stats if chain is None else chain.add_to(stats)
+        return Stats(
+            exporters=exporters,
+            directory=self._log.directory,
+            delivering=engine is not None and engine.leading,
+            recorded=self._inbox.recorded,
+            held=self._inbox.held,
+            refused=self._refused + self._inbox.refused,
+            duplicates=0 if engine is None else engine.duplicates,
+            bugs=self._bugs + (0 if engine is None else len(engine.bugs)),
+        )
+
+    def _close(self, timeout: float = 5.0) -> FlushReport:
+        if self._final is None:
+            end = time.monotonic() + timeout
+            self._drain(end - _GRACE_SHARE * timeout)
+            if self._engine is not None:
+                self._engine.stop(max(0.0, end - time.monotonic()))
+            self._final = self._stats()
+            self._log.close()
+            _life.discard(self)
+        return self._report()
+
+    def _raise_bug(self) -> None:
+        """In strict mode, raises the first exception that was our own fault, once."""
+        if self._engine is not None and self._engine.bugs and self._is_strict():
+            raise self._engine.bugs.pop(0)
+
+    # ── its life in somebody's process ──────────────────────────────────────────────────────────────────────────
+
+    def at_exit(self, timeout: float) -> None:
+        """Called once by the hook at exit, which has ``timeout`` seconds left."""
+        self._close(min(timeout, self.exit_timeout))
+
+    def after_fork(self) -> None:
+        """In a forked child: threads, connection and lock are the parent's; the child makes its own when it records."""
+        if self._engine is not None:
+            self._engine.after_fork()
+            self._engine = None
+        self._starting = threading.RLock()
+        self._log.after_fork()
+        if self._log.directory is None:
+            for exporter in self._exporters:
+                self._log.register(exporter.subscription)
+        self._inbox.after_fork()
+
+
+def _canonical(item: Event | Conversation) -> Any:
+    try:
+        return item.to_json()
+    except Exception:  # noqa: BLE001 - somebody put into a free field what JSON cannot say
+        return to_json_value(item)

@@ -1,0 +1,252 @@
+"""The contract kit: what every vendor must keep, ours and third-party ones alike.
+
+Subclass `VendorContract` in a test module and name the vendor; pytest does the rest::
+
+    class TestAcme(VendorContract):
+        vendor = acme.VENDOR
+        settings = acme.Acme(api_key="k")
+
+        def schema_error(self, request):      # optional: your JSON Schema's word on a request
+            return first_error(schema, request.body)
+
+Needs ``llmtee[testing]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from llmtee import jsontext
+from llmtee.assembly import fit
+from llmtee.errors import ConfigError
+from llmtee.model import Choice, Item, Message, ModelCall, Step, TextPart, ToolRun
+from llmtee.spec import (
+    Delivered,
+    Exchange,
+    ExporterSettings,
+    Failure,
+    Rejected,
+    Request,
+    Retry,
+    TooLarge,
+    Unauthorised,
+    Unknown,
+    Vendor,
+    WireItem,
+)
+from llmtee.testing import strategies
+
+VERDICTS = (Delivered, Retry, Rejected, TooLarge, Unauthorised, Unknown)
+
+_STATUSES = (200, 201, 204, 302, 400, 401, 403, 404, 408, 409, 413, 418, 422, 429, 500, 502, 503)
+_BODIES = (
+    b"",
+    b"<html>not json</html>",
+    b"null",
+    b"[]",
+    b"{}",
+    b'"text"',
+    b'{"error": {"message": "no"}}',
+    b'{"detail": [{"loc": ["body"], "msg": "field required"}]}',
+    b'{"event_ids": 3, "data": [], "id": null, "type": {}}',
+)
+
+_examples = settings(
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.data_too_large,
+        HealthCheck.differing_executors,  # every vendor's class inherits the same tests
+        HealthCheck.too_slow,
+    ],
+)
+
+
+def any_item() -> st.SearchStrategy[Item]:
+    """Any event or conversation."""
+    return strategies.events() | strategies.conversations()
+
+
+class VendorContract:
+    """The laws of a vendor, as tests. Set ``vendor`` and ``settings`` in a subclass."""
+
+    vendor: Vendor[Any]
+    settings: ExporterSettings
+
+    def schema_error(self, request: Request) -> str | None:  # noqa: ARG002 - for subclasses
+        """What the vendor's JSON Schema says is wrong with a request; ``None`` when it is right."""
+        return None
+
+    def _render(self, item: Item) -> list[WireItem]:
+        return [
+            self.vendor.render(fitted, self.settings) for fitted in fit([item], self.vendor.grain)
+        ]
+
+    def _requests(self, items: list[WireItem]) -> list[Request]:
+        return self.vendor.pack(
+            [item for item in items if item.body is not None], self.settings, {}
+        )
+
+    @given(item=any_item())
+    @_examples
+    def test_any_item_renders_or_says_why_not(self, item: Item) -> None:
+        """Every item renders without an exception, or is skipped with a reason."""
+        for wire in self._render(item):
+            assert (wire.body is None) == (wire.skip is not None)
+
+    @given(item=any_item())
+    @_examples
+    def test_rendering_is_pure(self, item: Item) -> None:
+        """The same item gives the same bytes twice, and is not changed by it."""
+        before = item.model_copy(deep=True)
+        first = [request.content for request in self._requests(self._render(item))]
+        second = [request.content for request in self._requests(self._render(item))]
+        assert first == second
+        assert item == before
+
+    @given(item=any_item())
+    @_examples
+    def test_requests_satisfy_the_schema(self, item: Item) -> None:
+        """What would be sent satisfies the vendor's schema."""
+        for request in self._requests(self._render(item)):
+            assert self.schema_error(request) is None
+
+    @given(item=any_item())
+    @_examples
+    def test_what_is_rendered_can_be_parsed(self, item: Item) -> None:
+        """A wire item and a request body both read back, at the vendor's grain."""
+        wires = self._render(item)
+        for body in [
+            *(wire.body for wire in wires if wire.body is not None),
+            *(request.body for request in self._requests(wires)),
+        ]:
+            parsed = self.vendor.parse(body)
+            assert parsed
+            for found in parsed:
+                assert (found.kind == "conversation") == (self.vendor.grain == "conversation")
+
+    @given(items=st.lists(any_item(), max_size=4))
+    @_examples
+    def test_packing_keeps_every_item_once(self, items: list[Item]) -> None:
+        """No item is dropped, doubled or invented, and each request keeps to the limits."""
+        wires = [wire for item in items for wire in self._render(item) if wire.body is not None]
+        requests = self._requests(wires)
+        packed = [wire for request in requests for wire in request.items]
+        assert sorted(map(id, packed)) == sorted(map(id, wires))
+        for request in requests:
+            assert 1 <= len(request.items) <= self.vendor.limits.items
+            small = len(request.content) <= self.vendor.limits.bytes
+            assert small or len(request.items) == 1
+
+    @given(
+        item=any_item(),
+        status=st.sampled_from(_STATUSES),
+        content=st.sampled_from(_BODIES),
+        headers=st.sampled_from(({}, {"retry-after": "7"}, {"retry-after": "soon"})),
+    )
+    @_examples
+    def test_every_answer_gets_a_verdict_for_every_item(
+        self, item: Item, status: int, content: bytes, headers: Mapping[str, str]
+    ) -> None:
+        """Whatever the vendor answers, each item gets one verdict, and only a 2xx or a repetition delivers."""
+        for request in self._requests(self._render(item)):
+            exchange = Exchange(request, status=status, headers=headers, content=content)
+            verdicts = self.vendor.judge(exchange, self.settings)
+            assert len(verdicts) == len(request.items)
+            assert all(isinstance(verdict, VERDICTS) for verdict in verdicts)
+            if status >= 300 and status not in (409, 500):
+                assert not any(isinstance(verdict, Delivered) for verdict in verdicts)
+
+    @pytest.mark.parametrize("status", [401, 403])
+    def test_a_refused_key_pauses(self, status: int) -> None:
+        """401 and 403 pause the exporter; they never cost an item."""
+        for verdict in self._judge(status=status, content=b'{"message": "bad key"}'):
+            assert isinstance(verdict, Unauthorised)
+
+    def test_429_waits_as_told(self) -> None:
+        """429 is tried again, no earlier than ``Retry-After``."""
+        for verdict in self._judge(status=429, headers={"retry-after": "7"}):
+            assert isinstance(verdict, Retry)
+            assert verdict.after == 7
+
+    def test_503_is_tried_again(self) -> None:
+        """503 is tried again."""
+        assert all(isinstance(verdict, Retry) for verdict in self._judge(status=503))
+
+    def test_413_is_too_large(self) -> None:
+        """413 asks for smaller requests."""
+        assert all(isinstance(verdict, TooLarge) for verdict in self._judge(status=413))
+
+    def test_a_request_that_never_left_is_tried_again(self) -> None:
+        """A failed connection is tried again."""
+        verdicts = self._judge(failure=Failure.NOT_SENT, failure_text="connection refused")
+        assert all(isinstance(verdict, Retry) for verdict in verdicts)
+
+    def test_a_lost_answer_is_unknown(self) -> None:
+        """A lost answer is unknown; whether to send again is the engine's decision, by the capability card."""
+        verdicts = self._judge(failure=Failure.UNANSWERED, failure_text="reset")
+        assert all(isinstance(verdict, Unknown) for verdict in verdicts)
+
+    def test_the_key_goes_into_a_header_and_nowhere_else(self) -> None:
+        """The key is in the authentication headers, and in no repr and no request."""
+        secret = "planted-secret-key"  # noqa: S105 - planted to be searched for
+        configured = self.settings.model_copy(update={"api_key": SecretStr(secret)})
+        assert secret in " ".join(self.vendor.auth(configured).values())
+        assert secret not in repr(configured)
+        for request in self._example_requests():
+            assert secret not in f"{request.path}{request.query}{request.headers}"
+            assert secret.encode() not in request.content
+
+    def test_a_missing_key_says_what_to_do(self) -> None:
+        """Without a key, ``auth`` raises an error that says where to put one."""
+        with pytest.raises(ConfigError, match="api_key"):
+            self.vendor.auth(self.settings.model_copy(update={"api_key": None}))
+
+    def test_the_card_is_readable(self) -> None:
+        """Name, title and capability card are there."""
+        card = self.vendor.capabilities(self.settings)
+        assert self.vendor.name
+        assert self.vendor.title
+        assert self.settings.vendor == self.vendor.name
+        assert isinstance(self.settings, self.vendor.settings)
+        assert all(note.strip() for note in card.notes)
+
+    def _example_requests(self) -> list[Request]:
+        """The requests of the first example that the vendor has a place for."""
+        for example in _examples_of_each_kind():
+            if requests := self._requests(self._render(example)):
+                return requests
+        raise AssertionError(f"{self.vendor.title} has no place for any kind of event")
+
+    def _judge(self, **answer: Any) -> list[Any]:
+        return [
+            verdict
+            for request in self._example_requests()
+            for verdict in self.vendor.judge(Exchange(request, **answer), self.settings)
+        ]
+
+
+def _examples_of_each_kind() -> list[Item]:
+    base: dict[str, Any] = {
+        "id": "0e6b2f1c-6c1e-5b0e-9f6f-3a4c1d2e5f60",
+        "session": "session-1",
+        "started_at": "2026-01-01T10:00:00Z",
+        "ended_at": "2026-01-01T10:00:01Z",
+    }
+    question = Message(role="user", parts=(TextPart(text="Hello"),))
+    answer = Message(role="assistant", parts=(TextPart(text="Hi"),))
+    return [
+        ModelCall(**base, model="gpt-4o", input=(question,), choices=(Choice(message=answer),)),
+        ToolRun(**base, name="lookup", arguments={"order": 17}, result={"status": "shipped"}),
+        Step(**base, name="plan", inputs={"goal": "answer"}, outputs={"steps": 1}),
+    ]
+
+
+def same_json(left: Any, right: Any) -> bool:
+    """Whether two values are the same JSON: key order aside, ``1``, ``1.0`` and ``true`` all differ."""
+    return jsontext.dumps_sorted(left) == jsontext.dumps_sorted(right)

@@ -1,0 +1,430 @@
+"""Hypothesis strategies: any event, any conversation. For property tests of vendors, formats and anything between.
+
+Texts hold what real transcripts hold: several scripts, emoji, control characters, markup. Needs ``llmtee[testing]``.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+
+from llmtee.model import (
+    ROLES,
+    Agent,
+    AnyPart,
+    Choice,
+    CitationPart,
+    Conversation,
+    Cost,
+    ErrorInfo,
+    Generation,
+    MediaPart,
+    Message,
+    ModelCall,
+    Native,
+    OtherPart,
+    Person,
+    PromptTemplate,
+    ReasoningPart,
+    RefusalPart,
+    Step,
+    TextPart,
+    ToolCallPart,
+    ToolDefinition,
+    ToolResultPart,
+    ToolRun,
+    Usage,
+)
+
+T = TypeVar("T")
+
+_SAMPLES = (
+    "",
+    "Hello",
+    "مرحبا بالعالم",
+    "नमस्ते दुनिया",
+    "こんにちは世界",
+    "👩‍👩‍👧‍👦 family",
+    "é vs é",
+    "null\x00byte",
+    "<script>alert(1)</script>",
+    "line\nline\r\n\ttab",
+    '{"json": "inside"}',
+    "\u202eright to left",
+)
+
+
+def texts(max_size: int = 40) -> st.SearchStrategy[str]:
+    """Any text, and some that has hurt before."""
+    return st.sampled_from(_SAMPLES) | st.text(max_size=max_size)
+
+
+def names() -> st.SearchStrategy[str]:
+    """Short non-empty names and ids, with the characters that break addresses."""
+    return st.sampled_from(("a", "agent-1", "a/b?c#d", "ünï", "s 1")) | st.text(
+        min_size=1, max_size=12
+    )
+
+
+def times() -> st.SearchStrategy[dt.datetime]:
+    """Aware times between 2001 and 2100."""
+    return st.datetimes(
+        dt.datetime(2001, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
+        dt.datetime(2100, 1, 1),  # noqa: DTZ001
+        timezones=st.just(dt.UTC),
+    )
+
+
+def json_values() -> st.SearchStrategy[Any]:
+    """Any JSON value, integers beyond 64 bits among them."""
+    leaves = (
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**70), 2**70)
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | texts(12)
+    )
+    return st.recursive(
+        leaves,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts(6), inner, max_size=3),
+        max_leaves=6,
+    )
+
+
+def json_objects() -> st.SearchStrategy[dict[str, Any]]:
+    """Any small JSON object."""
+    return st.dictionaries(texts(8), json_values(), max_size=3)
+
+
+def _maybe(strategy: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
+    return st.none() | strategy
+
+
+def _tuples(strategy: st.SearchStrategy[T], max_size: int = 2) -> st.SearchStrategy[tuple[T, ...]]:
+    return st.lists(strategy, max_size=max_size).map(tuple)
+
+
+def _counts() -> st.SearchStrategy[int | None]:
+    return _maybe(st.integers(0, 10**7))
+
+
+def usages() -> st.SearchStrategy[Usage]:
+    """Token counts, possible and impossible."""
+    counts = {name: _counts() for name in Usage.model_fields if name != "raw"}
+    return st.builds(Usage, **counts, raw=_maybe(json_objects()))
+
+
+def costs() -> st.SearchStrategy[Cost]:
+    """Amounts of money."""
+    return st.builds(
+        Cost,
+        amount=st.decimals(0, 1000, places=6, allow_nan=False, allow_infinity=False),
+        currency=st.sampled_from(("USD", "EUR")),
+        source=st.sampled_from(("provider", "vendor", "computed", "caller")),
+        details=st.dictionaries(names(), st.just(Decimal("0.5")), max_size=1),
+    )
+
+
+def agents() -> st.SearchStrategy[Agent]:
+    """Agents, some without a name."""
+    return st.builds(
+        Agent,
+        name=_maybe(names()),
+        version=_maybe(names()),
+        description=_maybe(texts()),
+        ids=st.dictionaries(st.sampled_from(("roark", "other")), names(), max_size=1),
+    )
+
+
+def people() -> st.SearchStrategy[Person]:
+    """Persons, some without an id."""
+    return st.builds(Person, id=_maybe(names()), properties=json_objects())
+
+
+def errors() -> st.SearchStrategy[ErrorInfo]:
+    """Failures."""
+    return st.builds(
+        ErrorInfo,
+        message=texts(),
+        type=_maybe(names()),
+        code=_maybe(names()),
+        status=_maybe(st.integers(400, 599)),
+    )
+
+
+def media() -> st.SearchStrategy[MediaPart]:
+    """Media by reference, by id, by bytes, or by nothing at all."""
+    return st.builds(
+        MediaPart,
+        media=st.sampled_from(("image", "audio", "video", "document", "other")),
+        mime=_maybe(st.sampled_from(("image/png", "audio/wav", "application/pdf"))),
+        url=_maybe(st.sampled_from(("https://example.com/a.png", "s3://bucket/key"))),
+        data=_maybe(st.binary(max_size=8).map(lambda data: base64.b64encode(data).decode())),
+        file_id=_maybe(names()),
+        filename=_maybe(names()),
+        detail=_maybe(st.sampled_from(("auto", "low", "high"))),
+        transcript=_maybe(texts()),
+    )
+
+
+def tool_calls() -> st.SearchStrategy[ToolCallPart]:
+    """Tool calls: with text, with an object, with neither."""
+    return st.builds(
+        ToolCallPart,
+        id=_maybe(st.sampled_from(("call_1", "call_2", "call_3"))),
+        name=names(),
+        arguments=_maybe(json_values()),
+        arguments_text=_maybe(st.sampled_from(("{}", '{"a": 1}', '{"cut": tr')) | texts(12)),
+        call_type=st.sampled_from(("function", "custom", "web_search")),
+    )
+
+
+def tool_results() -> st.SearchStrategy[ToolResultPart]:
+    """Tool results: text, objects, parts."""
+    texts_or_media = st.builds(TextPart, text=texts()) | media()
+    return st.builds(
+        ToolResultPart,
+        call_id=_maybe(st.sampled_from(("call_1", "call_2", "call_3"))),
+        name=_maybe(names()),
+        result=json_values(),
+        parts=_tuples(texts_or_media),
+        is_error=_maybe(st.booleans()),
+    )
+
+
+def parts() -> st.SearchStrategy[AnyPart]:
+    """Any part."""
+    return st.one_of(
+        st.builds(TextPart, text=texts()),
+        st.builds(
+            ReasoningPart,
+            text=_maybe(texts()),
+            summary=_tuples(texts(), 1),
+            signature=_maybe(names()),
+            encrypted=_maybe(names()),
+        ),
+        media(),
+        tool_calls(),
+        tool_results(),
+        st.builds(RefusalPart, text=texts()),
+        st.builds(
+            CitationPart,
+            url=_maybe(st.just("https://example.com/doc")),
+            title=_maybe(texts()),
+            label=_maybe(texts(6)),
+            start=_maybe(st.integers(0, 100)),
+            end=_maybe(st.integers(0, 100)),
+            breadcrumbs=_maybe(_tuples(texts(6))),
+        ),
+        st.builds(OtherPart, name=names(), data=json_values()),
+    )
+
+
+def _roles() -> st.SearchStrategy[str]:
+    return st.sampled_from(ROLES) | st.sampled_from(("critic", "function"))
+
+
+def messages() -> st.SearchStrategy[Message]:
+    """Messages as a provider sends them."""
+    return st.builds(Message, role=_roles(), parts=_tuples(parts(), 3), name=_maybe(names()))
+
+
+def _base() -> dict[str, st.SearchStrategy[Any]]:
+    return {
+        "id": st.uuids(version=4).map(str) | names(),
+        "session": _maybe(names()),
+        "parent": _maybe(names()),
+        "trace_id": _maybe(st.just("4bf92f3577b34da6a3ce929d0e0e4736")),
+        "name": _maybe(names()),
+        "agent": _maybe(agents()),
+        "person": _maybe(people()),
+        "started_at": _maybe(times()),
+        "ended_at": _maybe(times()),
+        "first_token_at": _maybe(times()),
+        "duration_ms": _maybe(st.floats(0, 1e7)),
+        "error": _maybe(errors()),
+        "metrics": json_objects(),
+        "feedback": json_objects(),
+        "properties": json_objects(),
+        "tags": _tuples(names()),
+        "source": _maybe(names()),
+        "source_ids": st.dictionaries(names(), names(), max_size=1),
+        "flags": _tuples(names(), 1),
+        "extra": st.dictionaries(st.sampled_from(("record", "other")), json_objects(), max_size=1),
+    }
+
+
+def model_calls() -> st.SearchStrategy[ModelCall]:
+    """Any model call, finished, failed or half."""
+    choice = st.builds(
+        Choice,
+        message=messages(),
+        finish_reason=_maybe(st.sampled_from(("stop", "length", "tool_call", "error"))),
+        finish_reason_raw=_maybe(names()),
+    )
+    tool = st.builds(
+        ToolDefinition,
+        name=_maybe(names()),
+        description=_maybe(texts()),
+        parameters=_maybe(json_objects()),
+    )
+    native = st.builds(
+        Native,
+        dialect=st.sampled_from(("openai-chat-completions", "anthropic-messages", "mine")),
+        request=json_values(),
+        response=json_values(),
+    )
+    return st.builds(
+        ModelCall,
+        **_base(),
+        provider=_maybe(st.sampled_from(("openai", "anthropic", "gcp.gemini"))),
+        model=_maybe(names()),
+        response_model=_maybe(names()),
+        parameters=json_objects(),
+        tools=_tuples(tool, 1),
+        template=_maybe(
+            st.builds(PromptTemplate, messages=json_values(), variables=json_objects())
+        ),
+        input=_tuples(messages(), 3),
+        choices=_tuples(choice, 2),
+        usage=_maybe(usages()),
+        cost=_maybe(costs()),
+        native=_maybe(native),
+    )
+
+
+def tool_runs() -> st.SearchStrategy[ToolRun]:
+    """Any run of a tool."""
+    return st.builds(
+        ToolRun,
+        **_base(),
+        call_id=_maybe(st.sampled_from(("call_1", "call_2"))),
+        description=_maybe(texts()),
+        arguments=json_values(),
+        result=json_values(),
+    )
+
+
+def steps() -> st.SearchStrategy[Step]:
+    """Any other step."""
+    return st.builds(
+        Step,
+        **_base(),
+        step_type=st.sampled_from(("chain", "agent", "retriever", "session")),
+        inputs=json_objects(),
+        outputs=json_objects(),
+        config=json_objects(),
+    )
+
+
+def events() -> st.SearchStrategy[ModelCall | ToolRun | Step]:
+    """Any event."""
+    return model_calls() | tool_runs() | steps()
+
+
+def conversations() -> st.SearchStrategy[Conversation]:
+    """Any conversation, assembled by us or not."""
+    generation = st.builds(
+        Generation,
+        event=_maybe(names()),
+        provider=_maybe(names()),
+        model=_maybe(names()),
+        response_model=_maybe(names()),
+        parameters=json_objects(),
+        finish_reason=_maybe(st.just("stop")),
+        usage=_maybe(usages()),
+        cost=_maybe(costs()),
+        started_at=_maybe(times()),
+        ended_at=_maybe(times()),
+        error=_maybe(errors()),
+    )
+    message = st.builds(
+        Message,
+        role=_roles(),
+        parts=_tuples(parts(), 3),
+        name=_maybe(names()),
+        id=_maybe(names()),
+        started_at=_maybe(times()),
+        ended_at=_maybe(times()),
+        language=_maybe(st.sampled_from(("en", "ar"))),
+        agent=_maybe(agents()),
+        person=_maybe(people()),
+        generation=_maybe(generation),
+        properties=json_objects(),
+        tags=_tuples(names(), 1),
+        source_ids=st.dictionaries(names(), names(), max_size=1),
+    )
+    return st.builds(
+        Conversation,
+        id=st.uuids(version=5).map(str) | names(),
+        session=_maybe(names()),
+        segment=st.integers(0, 3),
+        messages=_tuples(message, 4),
+        tool_runs=_tuples(tool_runs(), 2),
+        agents=_tuples(agents(), 2),
+        people=_tuples(people(), 2),
+        started_at=_maybe(times()),
+        ended_at=_maybe(times()),
+        updated_at=_maybe(times()),
+        trace_id=_maybe(st.just("4bf92f3577b34da6a3ce929d0e0e4736")),
+        title=_maybe(texts()),
+        visibility=_maybe(st.sampled_from(("private", "public", "odd"))),
+        properties=json_objects(),
+        metrics=json_objects(),
+        feedback=json_objects(),
+        tags=_tuples(names()),
+        source=_maybe(names()),
+        source_ids=st.dictionaries(names(), names(), max_size=1),
+    )
+
+
+def odd_values() -> st.SearchStrategy[Any]:
+    """What stands where something else was meant: another type, nothing, far too deep, not JSON at all."""
+    return json_values() | st.sampled_from(
+        (
+            *(None, True, -1, 10**400, 1.5, float("nan"), float("inf"), "\ud800", "\x00", b"bytes"),
+            *([], {}, [[]], [None], {"": None}, {"type": 3}, {"type": "text"}),
+            *({"text": 3}, {"parts": {}}, _deep(300)),
+        )
+    )
+
+
+@st.composite
+def broken(draw: st.DrawFn, value: Any) -> Any:
+    """``value``, a JSON value, with one thing in it, anywhere, removed or replaced by an odd one."""
+    place = draw(st.sampled_from(list(_places(value))))
+    if not place:
+        return draw(odd_values())
+    copied = copy.deepcopy(value)
+    holder = copied
+    for step in place[:-1]:
+        holder = holder[step]
+    if draw(st.booleans()):
+        del holder[place[-1]]
+    else:
+        holder[place[-1]] = draw(odd_values())
+    return copied
+
+
+def _places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield place
+    steps: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        steps = value.items()
+    elif isinstance(value, list):
+        steps = enumerate(value)
+    for step, inner in steps:
+        yield from _places(inner, (*place, step))
+
+
+def _deep(levels: int) -> Any:
+    value: Any = "bottom"
+    for _ in range(levels):
+        value = [value]
+    return value

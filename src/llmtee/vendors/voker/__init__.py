@@ -1,0 +1,42 @@
+"""Voker: one event a model call, in the provider's own format."""
+
+from __future__ import annotations
+
+from llmtee.spec import Limits, RetryPolicy, Vendor
+from llmtee.vendors.voker.parse import parse
+from llmtee.vendors.voker.render import REASONS, render
+from llmtee.vendors.voker.settings import GitFacts, Voker
+from llmtee.vendors.voker.transport import (
+    auth,
+    capabilities,
+    fingerprint_request,
+    judge,
+    pack,
+    prepare,
+    prepared,
+)
+
+VENDOR = Vendor(
+    name="voker",
+    title="Voker",
+    settings=Voker,
+    grain="event",
+    semantics="append",
+    # No limit is documented. Bytes: far above any call with images in it; a 413 of Voker's own decides.
+    limits=Limits(items=1, bytes=100_000_000, concurrency=4),
+    capabilities=capabilities,
+    # Voker says nothing of rates, so the first wait is a long one.
+    retry=RetryPolicy(initial=1.0, multiplier=2.0, jitter=1.0, maximum=120.0),
+    auth=auth,
+    render=render,
+    pack=pack,
+    judge=judge,
+    parse=parse,
+    reasons=REASONS,
+    docs="https://docs.voker.ai/api/events",
+    prepare=prepare,
+    prepared=prepared,
+    check=fingerprint_request,
+)
+
+__all__ = ["VENDOR", "GitFacts", "Voker"]

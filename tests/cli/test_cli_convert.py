@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+
+
+def _lines(path: Path) -> list[Any]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("target", "count"),
+    [
+        ("llmtee", 10),
+        ("openai-chat", 10),
+        ("voker", 10),
+        ("honeyhive", 2),
+        ("inkeep", 2),
+        ("roark", 2),
+    ],
+)
+def test_records_become_any_target(
+    llmtee: Run, logs: Path, tmp_path: Path, target: str, count: int
+) -> None:
+    done = llmtee("convert", logs, "--from", "openai-chat", "--to", target, "-o", "out.jsonl")
+    assert (done.code, done.err) == (0, "")
+    out = _lines(tmp_path / "out.jsonl")
+    assert len(out) == count  # bodies as they are posted: HoneyHive takes a session in one
+    assert "answer 10" in json.dumps(out)
+    back = llmtee("convert", "out.jsonl", "--from", target, "--to", "llmtee", "-o", "-")
+    assert (back.code, back.err) == (0, "")
+    assert "answer 10" in back.out
+
+
+def test_stdin_to_stdout(llmtee: Run, logs: Path) -> None:
+    done = llmtee("convert", "-", "--to", "llmtee", "-o", "-", stdin=logs.read_bytes())
+    assert (done.code, done.err) == (0, "")
+    events = [json.loads(line) for line in done.out.splitlines()]
+    assert [event["kind"] for event in events] == ["model_call"] * 10
+
+
+def test_several_files_become_one(llmtee: Run, logs: Path, tmp_path: Path, record: Any) -> None:
+    (tmp_path / "more.jsonl").write_text(json.dumps(record(11)) + "\n", "utf-8")
+    done = llmtee("convert", logs, "more.jsonl", "--to", "llmtee", "-o", "out.jsonl", "--json")
+    assert done.code == 0
+    assert len(_lines(tmp_path / "out.jsonl")) == 11
+    assert (done.json["read"], done.json["failed"]) == (11, [])
+
+
+def test_the_fixtures_convert_whole(llmtee: Run, tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / "fixtures" / "conversations"
+    files = sorted(folder.glob("*.jsonl"))
+    done = llmtee("convert", *files, "--to", "llmtee", "-o", "out.jsonl")
+    assert (done.code, done.err) == (0, "")
+    lines = sum(len(path.read_bytes().splitlines()) for path in files)
+    assert len(_lines(tmp_path / "out.jsonl")) == lines
+
+
+def test_a_line_cut_in_the_middle_is_named_and_the_others_are_done(
+    llmtee: Run, broken_logs: Path, tmp_path: Path
+) -> None:
+    done = llmtee(
+        "convert", broken_logs, "--from", "openai-chat", "--to", "llmtee", "-o", "o.jsonl"
+    )
+    assert done.code == 1
+    assert f"{broken_logs}:3: " in done.err
+    assert "Traceback" not in done.err
+    assert len(done.err.splitlines()) == 1
+    assert len(_lines(tmp_path / "o.jsonl")) == 9
+
+
+def test_a_wrong_field_is_named_by_its_path(
+    llmtee: Run, tmp_path: Path, record: Callable[..., dict[str, Any]]
+) -> None:
+    bad = record(2)
+    bad["request"]["messages"] = [{"role": "user", "content": "x"}, "not a message"]
+    text = "\n".join(json.dumps(line) for line in (record(1), bad, record(3)))
+    (tmp_path / "in.jsonl").write_text(text, "utf-8")
+    done = llmtee(
+        "convert", "in.jsonl", "--from", "openai-chat", "--to", "llmtee", "-o", "out.jsonl"
+    )
+    assert done.code == 1
+    assert "in.jsonl:2: request.messages[1]: " in done.err
+    assert len(_lines(tmp_path / "out.jsonl")) == 2
+
+
+def test_failures_in_json(llmtee: Run, broken_logs: Path) -> None:
+    done = llmtee("convert", broken_logs, "--to", "llmtee", "-o", "out.jsonl", "--json")
+    assert done.code == 1
+    (failure,) = done.json["failed"]
+    assert (failure["source"], failure["line"]) == (str(broken_logs), 3)
+
+
+def test_the_wrong_format_is_an_error_on_each_line(llmtee: Run, logs: Path) -> None:
+    done = llmtee("convert", logs, "--from", "llmtee", "--to", "inkeep", "-o", "out.jsonl")
+    assert done.code == 1
+    assert f"{logs}:1: " in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_binary_file(llmtee: Run, tmp_path: Path) -> None:
+    (tmp_path / "photo.jsonl").write_bytes(
+        b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\xff\xfe\x00\x9c" * 50
+    )
+    done = llmtee("convert", "photo.jsonl", "--to", "llmtee", "-o", "out.jsonl")
+    assert done.code == 1
+    assert "photo.jsonl" in done.err
+    assert "Traceback" not in done.err
+    assert "\x00" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["missing.jsonl", "--to", "llmtee", "-o", "out.jsonl"], "missing.jsonl: no such file"),
+        ([".", "--to", "llmtee", "-o", "out.jsonl"], "is a folder"),
+        (["logs.jsonl", "--to", "inkip", "-o", "out.jsonl"], "did you mean 'inkeep'?"),
+        (["logs.jsonl", "--from", "opnai-chat", "--to", "llmtee", "-o", "o"], "'openai-chat'?"),
+        (["logs.jsonl", "--to", "llmtee", "-o", "no/such/folder/out.jsonl"], "no/such/folder"),
+        (["logs.jsonl", "--to", "llmtee", "-o", "logs.jsonl"], "would overwrite"),
+    ],
+)
+def test_wrong_use(llmtee: Run, logs: Path, arguments: list[str], said: str) -> None:
+    before = logs.read_bytes()
+    done = llmtee("convert", *arguments)
+    assert done.code == 2
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert logs.read_bytes() == before
+
+
+def test_a_reader_that_goes_away_is_no_error(script: Path, logs: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [script, "convert", logs, "--to", "llmtee", "-o", "-"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert done.stderr == b""
+    assert done.returncode == 141
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(script: Path, logs: Path, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    arguments = ["convert", logs, "--to", "inkeep", "-o", tmp_path / "out.jsonl"]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    process = subprocess.Popen(
+        [script, *arguments], stdout=subprocess.PIPE, stderr=theirs, env=environment
+    )
+    os.close(theirs)
+    out, _ = process.communicate(timeout=30)
+    shown = b""
+    while True:
+        try:
+            chunk = os.read(ours, 4096)
+        except OSError:  # how Linux ends a terminal that nobody writes to any more
+            break
+        shown += chunk
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"100%" in shown
+    assert out.decode().startswith("10 items read, 2 records written to ")
+    assert len(_lines(tmp_path / "out.jsonl")) == 2

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Run = Callable[..., Any]
+
+
+def test_what_each_vendor_keeps_and_loses(llmtee: Run, logs: Path) -> None:
+    done = llmtee("explain", logs, "--to", "voker,inkeep", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert (done.json["items"], done.json["failed"]) == (10, [])
+    vendors = done.json["vendors"]
+    assert {name: report["taken"] for name, report in vendors.items()} == {"voker": 10, "inkeep": 2}
+    for report in vendors.values():
+        ledger = report["ledger"]
+        statuses = {entry["status"] for entry in ledger["entries"]}
+        assert statuses <= {"kept", "parked", "lost"}
+        for status in ("kept", "parked", "lost"):
+            values = [entry["count"] for entry in ledger["entries"] if entry["status"] == status]
+            assert sum(values) == ledger[status]
+    assert vendors["voker"]["ledger"]["kept"] > 0
+
+
+def test_the_table_names_the_reasons(llmtee: Run, logs: Path) -> None:
+    done = llmtee("explain", logs, "--to", "roark", COLUMNS="100")
+    assert done.code == 0
+    assert "Roark" in done.out
+    assert "2 conversations" in done.out
+    assert "kept" in done.out
+    assert all(len(line) <= 100 for line in done.out.splitlines())
+
+
+def test_what_a_vendor_has_no_place_for_is_skipped_with_a_reason(
+    llmtee: Run, tmp_path: Path
+) -> None:
+    run = '{"kind": "tool_run", "id": "r1", "session": "s", "name": "lookup", "result": 3}'
+    (tmp_path / "runs.jsonl").write_text(run + "\n", "utf-8")
+    report = llmtee("explain", "runs.jsonl", "--to", "voker", "--json").json["vendors"]["voker"]
+    assert report["taken"] == 0
+    assert sum(report["skipped"].values()) == 1
+
+
+def test_bad_lines_are_named_and_the_rest_explained(llmtee: Run, broken_logs: Path) -> None:
+    done = llmtee("explain", broken_logs, "--to", "voker", "--json")
+    assert done.code == 1
+    assert f"{broken_logs}:3: " in done.err
+    assert done.json["items"] == 9
+
+
+def test_wrong_use(llmtee: Run, logs: Path) -> None:
+    assert llmtee("explain", "missing.jsonl", "--to", "voker").code == 2
+    unknown = llmtee("explain", logs, "--to", "vocker")
+    assert unknown.code == 2
+    assert "did you mean 'voker'?" in unknown.err

@@ -1,0 +1,269 @@
+"""The laws of the format anthropic-messages, over records that hypothesis makes up."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmtee import jsontext
+from llmtee.errors import InputError
+from llmtee.formats.anthropic_messages import FORMAT, decode_record, encode_call
+from llmtee.model import ModelCall
+from llmtee.model.snapshot import to_json_value
+from llmtee.testing import strategies
+
+texts = strategies.texts(12)
+extras = st.dictionaries(
+    st.sampled_from(("x_vendor", "cache_control")), strategies.json_values(), max_size=1
+)
+counts = st.none() | st.integers(0, 10**6)
+ids = st.sampled_from(("toolu_1", "toolu_2"))
+
+
+def objects(
+    required: dict[str, Any], optional: dict[str, Any]
+) -> st.SearchStrategy[dict[str, Any]]:
+    """An object of the wire, with a field of its own now and then."""
+    known = st.fixed_dictionaries(required, optional=optional)
+    return st.builds(lambda a, b: {**b, **a}, known, extras)
+
+
+def tagged(kind: str, required: dict[str, Any] | None = None, **optional: Any) -> Any:
+    return objects({"type": st.just(kind), **(required or {})}, optional)
+
+
+citations = st.one_of(
+    *(
+        objects(
+            {"type": st.just(kind), "cited_text": texts},
+            {
+                "title": st.none() | texts,
+                "document_title": st.none() | texts,
+                "url": st.just("https://example.com/a"),
+                "source": st.sampled_from(("https://example.com/kb", "kb-7", "")),
+                "start_char_index": st.integers(0, 9),
+                "encrypted_index": texts,
+                "file_id": st.none() | texts,
+            },
+        )
+        for kind in (
+            "char_location",
+            "page_location",
+            "content_block_location",
+            "web_search_result_location",
+            "search_result_location",
+            "mystery_location",
+        )
+    ),
+    objects({}, {"type": strategies.json_values(), "url": strategies.json_values()}),
+)
+text_blocks = st.one_of(
+    tagged("text", {"text": texts}, citations=st.none() | st.lists(citations, max_size=2)), texts
+)
+sources = st.one_of(
+    tagged(
+        "base64",
+        {
+            "media_type": st.sampled_from(("image/png", "application/pdf", "text/plain")),
+            "data": st.sampled_from(("AAAA", "SGk=", "not base64", "")),
+        },
+    ),
+    tagged(
+        "text",
+        {"media_type": st.sampled_from(("text/plain", "text/markdown", "odd")), "data": texts},
+    ),
+    tagged("url", {"url": texts}),
+    tagged("file", {"file_id": texts}),
+    tagged("content", {"content": texts | st.lists(text_blocks, max_size=2)}),
+    tagged("base64", {"data": texts}),
+    strategies.json_values(),
+)
+media_blocks = st.one_of(
+    tagged("image", {"source": sources}),
+    tagged(
+        "document",
+        {"source": sources},
+        title=st.none() | texts,
+        context=texts,
+        citations=st.just({"enabled": True}),
+    ),
+    tagged("container_upload", file_id=texts),
+)
+content_blocks = st.one_of(
+    text_blocks,
+    media_blocks,
+    tagged("search_result", {"source": texts, "title": texts}),
+    objects({}, {"type": strategies.json_values()}),
+)
+bodies = st.none() | texts | st.lists(content_blocks, max_size=2) | strategies.json_objects()
+inputs = strategies.json_objects() | st.none() | st.sampled_from(('{"cut": tr', "{}", "", "NaN"))
+blocks = st.one_of(
+    content_blocks,
+    tagged("thinking", {"thinking": texts}, signature=st.none() | texts),
+    tagged("redacted_thinking", {"data": texts}),
+    tagged("tool_use", {"id": ids, "name": texts, "input": inputs}),
+    tagged("server_tool_use", {"id": ids, "name": st.just("web_search"), "input": inputs}),
+    tagged("mcp_tool_use", {"id": ids, "name": texts, "input": inputs}, server_name=texts),
+    tagged(
+        "tool_result",
+        {"tool_use_id": ids},
+        content=bodies,
+        is_error=st.none() | st.booleans(),
+    ),
+    tagged("mcp_tool_result", {"tool_use_id": ids}, content=bodies, is_error=st.booleans()),
+    tagged(
+        "web_search_tool_result",
+        {"tool_use_id": ids},
+        content=st.one_of(
+            strategies.json_values(),
+            st.just({"type": "web_search_tool_result_error", "error_code": "unavailable"}),
+        ),
+        caller=strategies.json_objects(),
+    ),
+)
+contents = texts | st.none() | st.lists(blocks, max_size=4)
+messages = objects(
+    {
+        "role": st.sampled_from(("user", "user", "assistant", "system", "tool", "critic")),
+        "content": contents,
+    },
+    {},
+)
+tools = st.one_of(
+    objects(
+        {"name": texts, "input_schema": st.none() | strategies.json_objects()},
+        {"type": st.none() | st.just("custom"), "description": texts, "strict": st.booleans()},
+    ),
+    objects({"name": texts}, {}),
+    tagged("web_search_20250305", {"name": st.just("web_search")}, max_uses=counts),
+    tagged("mcp_toolset", {"mcp_server_name": texts}),
+)
+requests = objects(
+    {"messages": st.lists(messages, max_size=4)},
+    {
+        "model": st.sampled_from(("claude-sonnet-4-5", "claude-opus-4-1")),
+        "system": st.none() | texts | st.lists(text_blocks | blocks, max_size=2),
+        "max_tokens": counts,
+        "max_output_tokens": counts,
+        "stop_sequences": st.none() | texts | st.lists(texts, max_size=2),
+        "stop": texts,
+        "tools": st.none() | st.lists(tools, max_size=2),
+        "tool_choice": st.sampled_from(({"type": "any"}, {"type": "tool", "name": "a"}, "auto")),
+        "thinking": st.just({"type": "enabled", "budget_tokens": 1024}),
+        "metadata": st.none() | objects({}, {"user_id": st.none() | texts}),
+        "anthropic_version": st.sampled_from(("bedrock-2023-05-31", "vertex-2023-10-16")),
+    },
+)
+usages = objects(
+    {},
+    {
+        "input_tokens": counts,
+        "output_tokens": counts,
+        "cache_read_input_tokens": counts,
+        "cache_creation_input_tokens": counts,
+        "cache_creation": st.none()
+        | objects({}, {"ephemeral_5m_input_tokens": counts, "ephemeral_1h_input_tokens": counts}),
+        "output_tokens_details": st.none() | objects({}, {"thinking_tokens": counts}),
+        "service_tier": st.just("standard"),
+    },
+)
+errors = texts | objects(
+    {},
+    {
+        "message": texts,
+        "type": st.sampled_from(("overloaded_error", "api_error")) | texts,
+        "details": strategies.json_values(),
+    },
+)
+responses = st.one_of(
+    objects(
+        {"type": st.just("message"), "content": contents},
+        {
+            "id": st.none() | texts,
+            "role": st.sampled_from(("assistant", "assistant", "model")),
+            "model": st.none() | texts,
+            "stop_reason": st.none()
+            | st.sampled_from(
+                ("end_turn", "max_tokens", "tool_use", "refusal", "pause_turn", "novel")
+            ),
+            "stop_sequence": st.none() | texts,
+            "stop_details": st.none() | strategies.json_objects(),
+            "usage": st.none() | usages,
+            "container": st.none() | strategies.json_objects(),
+            "error": st.none() | errors,
+        },
+    ),
+    tagged("error", {"error": errors}, request_id=texts),
+)
+records = st.one_of(
+    st.fixed_dictionaries({"request": requests, "response": st.none() | responses}),
+    st.fixed_dictionaries({"response": responses}),
+    requests,
+)
+
+
+def meaning(call: ModelCall) -> dict[str, Any]:
+    """What encoding has to keep: everything but the verbatim copy and the ids that hang on it."""
+    return call.model_dump(exclude={"native", "id", "source_ids"})
+
+
+@given(records)
+def test_what_is_read_is_written_back(record: dict[str, Any]) -> None:
+    call = decode_record(record)
+    assert meaning(decode_record(encode_call(call))) == meaning(call)
+
+
+@given(strategies.model_calls())
+def test_any_model_call_can_be_written_and_read_again(call: ModelCall) -> None:
+    before = call.model_copy(deep=True)
+    record = encode_call(call)
+    assert call == before
+    assert to_json_value(record) == record  # JSON, without anything that would have to be cleaned
+    assert jsontext.dumps(record) == jsontext.dumps(encode_call(call))
+    again = decode_record(record)
+    settled = decode_record(encode_call(again))
+    assert meaning(decode_record(encode_call(settled))) == meaning(settled)
+
+
+@given(records)
+def test_reading_is_pure_and_gives_the_same_id_twice(record: dict[str, Any]) -> None:
+    before = copy.deepcopy(record)
+    first, second = decode_record(record), decode_record(record)
+    assert record == before
+    assert first == second
+
+
+@given(record=records, data=st.data())
+def test_whatever_is_broken_is_named_by_its_path(
+    record: dict[str, Any], data: st.DataObject
+) -> None:
+    broken = data.draw(strategies.broken(record))
+    error = None
+    try:
+        assert [item.kind for item in FORMAT.decode(broken)] == ["model_call"]
+    except InputError as raised:
+        error = raised
+    whole = ("is neither a record", "must be an object")  # nothing in it is to blame
+    assert error is None or error.path or error.reason.startswith(whole)
+    FORMAT.detect(broken)
+
+
+@given(record=records, data=st.data())
+def test_what_is_read_from_a_broken_record_can_be_written(
+    record: dict[str, Any], data: st.DataObject
+) -> None:
+    try:
+        call = decode_record(data.draw(strategies.broken(record)))
+    except InputError:
+        return
+    decode_record(encode_call(call))
+
+
+@pytest.mark.parametrize("raw", [None, 1, "text", [], [{}], {}, {"a": 1}])
+def test_what_is_no_record_is_refused(raw: Any) -> None:
+    with pytest.raises(InputError):
+        decode_record(raw)

@@ -1,0 +1,63 @@
+"""Real-shaped records of Bedrock Converse, and the events that they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmtee._data_files import data_dir
+from llmtee.formats import canonical, gemini, openai_chat
+from llmtee.formats._record import envelope
+from llmtee.formats.bedrock_converse import FORMAT, decode_record, encode_call
+
+FOLDER = data_dir("fixtures") / "formats" / "bedrock-converse"
+RECORDS = sorted(path for path in FOLDER.glob("*.json") if not path.stem.endswith(".expected"))
+
+each_record = pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+
+
+def load(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def test_the_fixtures_are_there() -> None:
+    assert len(RECORDS) >= 8
+
+
+@each_record
+def test_record_is_the_expected_event(path: Path, golden: Callable[[Path, Any], None]) -> None:
+    golden(path.with_suffix(".expected.json"), decode_record(load(path)).to_json())
+
+
+@each_record
+def test_what_was_read_is_written_back(path: Path) -> None:
+    call = decode_record(load(path))
+    again = decode_record({**envelope(call), **encode_call(call)})
+    kept = {"native"} if "RequestId" in str(load(path)) else {"native", "id"}
+    assert again.model_dump(exclude=kept) == call.model_dump(exclude=kept)
+
+
+@each_record
+def test_request_and_response_come_back_as_they_were(path: Path) -> None:
+    raw = load(path)
+    written = encode_call(decode_record(raw))
+    assert written["request"] == raw["request"]
+    assert written["response"] == raw["response"]
+
+
+@each_record
+def test_only_its_own_format_claims_it(path: Path) -> None:
+    raw = load(path)
+    others = (openai_chat.FORMAT, canonical.FORMAT, gemini.FORMAT)
+    assert [other.name for other in others if other.detect(raw)] == []
+    assert FORMAT.detect(raw) is not None
+
+
+@pytest.mark.parametrize("folder", ["openai-chat", "gemini"])
+def test_records_of_others_are_not_claimed(folder: str) -> None:
+    paths = sorted((FOLDER.parent / folder).glob("*.json"))
+    assert [path.stem for path in paths if FORMAT.detect(load(path))] == []

@@ -1,0 +1,116 @@
+"""Everything that the README and the docs show is executed here."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from llmtee.spec import Env
+from llmtee.testing import emulators
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+SERVERS = [
+    emulators.VokerEmulator,
+    emulators.HoneyHiveEmulator,
+    emulators.InkeepEmulator,
+    emulators.RoarkEmulator,
+]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+
+
+@pytest.fixture
+def vendors(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[emulators.Emulator]]:
+    """All four vendors, emulated, with keys and addresses in the environment as a user has them."""
+    with ExitStack() as stack:
+        running = [stack.enter_context(server()) for server in SERVERS]
+        for server in running:
+            fields = type(server.exporter()).model_fields
+            for name, value in (("api_key", server.key), ("base_url", server.url)):
+                [marker] = [found for found in fields[name].metadata if isinstance(found, Env)]
+                monkeypatch.setenv(marker.names[0], value)
+        yield running
+
+
+KIT = ROOT / "docs" / "writing-a-vendor.md"
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if blocks(p, "python") and p != KIT], ids=lambda p: p.name
+)
+def test_python_blocks_run(page: Path, vendors: list[emulators.Emulator]) -> None:
+    namespace: dict[str, object] = {"__name__": "docs"}
+    for block in blocks(page, "python"):
+        exec(compile(block, str(page), "exec", dont_inherit=True), namespace)
+    if page.name == "README.md":
+        assert all(server.requests for server in vendors)
+
+
+def test_the_example_vendor_passes_the_contract_kit(tmp_path: Path) -> None:
+    module = tmp_path / "test_acme.py"
+    module.write_text("\n\n".join(blocks(KIT, "python")), "utf-8")
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(module)]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+
+
+DEMO = re.compile(r"(?<=<!-- demo -->\n```text\n).*?(?=```\n<!-- /demo -->)", re.DOTALL)
+
+
+def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+    """Numbers of requests and seconds vary from run to run. REGENERATE_README=1 puts the new output there."""
+    words = [str(Path(sys.executable).with_name("llmtee")), "demo", "--output", str(tmp_path)]
+    environ = {**os.environ, "COLUMNS": "100"}
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=environ)
+    shown = done.stdout.strip().replace(str(tmp_path), "/tmp/llmtee-demo-3k9x2")
+    shown = "".join(f"{line.rstrip()}\n" for line in shown.splitlines())
+    readme = (ROOT / "README.md").read_text("utf-8")
+    if os.environ.get("REGENERATE_README"):
+        readme = DEMO.sub(lambda _: shown, readme)
+        (ROOT / "README.md").write_text(readme, "utf-8")
+    [block] = DEMO.findall(readme)
+    assert _without_numbers(block) == _without_numbers(shown)
+
+
+def _without_numbers(text: str) -> list[str]:
+    return re.sub(r"[\d.,]+|[ ─]+", " ", text).splitlines()
+
+
+def commands() -> list[str]:
+    lines = [
+        line for page in PAGES for block in blocks(page, "console") for line in block.splitlines()
+    ]
+    found = [line.removeprefix("$ ").partition("#")[0].strip() for line in lines]
+    return [line for line in found if line.startswith("llmtee ") and " emulate " not in line]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands_run(command: str, tmp_path: Path, vendors: list[emulators.Emulator]) -> None:
+    shutil.copy(ROOT / "fixtures" / "conversations" / "plain-chat.jsonl", tmp_path / "logs.jsonl")
+    words = [str(Path(sys.executable).with_name("llmtee")), *shlex.split(command)[1:]]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout or (tmp_path / "out.jsonl").exists()
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+            assert target.startswith("https://") or (page.parent / target).exists(), (
+                f"{page.name}: {target}"
+            )
