@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llmtee.errors import InputError
-from llmtee.formats.anthropic_messages import DIALECT, FORMAT, decode_record, encode_call
+from llmtee.formats.anthropic_messages.codec import DIALECT, FORMAT, decode_record, encode_call
 from llmtee.model import (
     Choice,
     CitationPart,

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmtee._data_files import data_dir
-from llmtee.formats.anthropic_messages import decode_record
-from llmtee.formats.anthropic_stream import AnthropicStream
+from llmtee.formats.anthropic_messages.codec import decode_record
+from llmtee.formats.anthropic_messages.stream import AnthropicStream
 from llmtee.model import ToolCallPart
 from llmtee.testing import strategies
 

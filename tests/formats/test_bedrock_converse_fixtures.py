@@ -11,8 +11,8 @@ import pytest
 
 from llmtee._data_files import data_dir
 from llmtee.formats import canonical, gemini, openai_chat
-from llmtee.formats._record import envelope
-from llmtee.formats.bedrock_converse import FORMAT, decode_record, encode_call
+from llmtee.formats.bedrock_converse.codec import FORMAT, decode_record, encode_call
+from llmtee.formats.records import envelope
 
 FOLDER = data_dir("fixtures") / "formats" / "bedrock-converse"
 RECORDS = sorted(path for path in FOLDER.glob("*.json") if not path.stem.endswith(".expected"))

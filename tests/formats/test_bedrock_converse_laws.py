@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from llmtee import jsontext
 from llmtee.errors import InputError
-from llmtee.formats.bedrock_converse import FORMAT, decode_record, encode_call
+from llmtee.formats.bedrock_converse.codec import FORMAT, decode_record, encode_call
 from llmtee.model import ModelCall
 from llmtee.model.snapshot import to_json_value
 from llmtee.testing import strategies

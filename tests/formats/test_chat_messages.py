@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from llmtee.errors import InputError
-from llmtee.formats.chat_messages import (
+from llmtee.formats.openai_chat.messages import (
     arguments_text,
     data_url,
     decode_content,

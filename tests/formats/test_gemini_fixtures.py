@@ -11,8 +11,8 @@ import pytest
 
 from llmtee._data_files import data_dir
 from llmtee.formats import canonical, openai_chat
-from llmtee.formats._record import envelope
-from llmtee.formats.gemini import FORMAT, decode_record, encode_call
+from llmtee.formats.gemini.codec import FORMAT, decode_record, encode_call
+from llmtee.formats.records import envelope
 
 FOLDER = data_dir("fixtures") / "formats" / "gemini"
 RECORDS = sorted(path for path in FOLDER.glob("*.json") if not path.stem.endswith(".expected"))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from llmtee import jsontext
 from llmtee.errors import InputError
-from llmtee.formats._gemini_names import respell
-from llmtee.formats.gemini import FORMAT, decode_record, encode_call
+from llmtee.formats.gemini.codec import FORMAT, decode_record, encode_call
+from llmtee.formats.gemini.names import respell
 from llmtee.model import ModelCall
 from llmtee.model.snapshot import to_json_value
 from llmtee.testing import strategies

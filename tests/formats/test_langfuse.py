@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmtee.errors import InputError
-from llmtee.formats._langfuse_detect import STEPS
-from llmtee.formats.langfuse import FORMAT
+from llmtee.formats.langfuse.codec import FORMAT
+from llmtee.formats.langfuse.detect import STEPS
 from llmtee.model import ModelCall, Step, ToolRun
 
 

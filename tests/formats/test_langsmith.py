@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmtee.errors import InputError
-from llmtee.formats.langsmith import FORMAT
+from llmtee.formats.langsmith.codec import FORMAT
 from llmtee.model import (
     MediaPart,
     ModelCall,

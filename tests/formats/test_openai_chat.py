@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from llmtee.errors import InputError
-from llmtee.formats.openai_chat import DIALECT, FORMAT, decode_record, encode_call
+from llmtee.formats.openai_chat.codec import DIALECT, FORMAT, decode_record, encode_call
 from llmtee.model import (
     Choice,
     CitationPart,

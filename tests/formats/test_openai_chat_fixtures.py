@@ -11,8 +11,8 @@ import pytest
 
 from llmtee import registry
 from llmtee._data_files import data_dir
-from llmtee.formats._record import envelope
-from llmtee.formats.openai_chat import FORMAT, decode_record, encode_call
+from llmtee.formats.openai_chat.codec import FORMAT, decode_record, encode_call
+from llmtee.formats.records import envelope
 
 FOLDER = data_dir("fixtures") / "formats" / "openai-chat"
 RECORDS = sorted(path for path in FOLDER.glob("*.json") if not path.stem.endswith(".expected"))

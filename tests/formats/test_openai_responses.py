@@ -9,7 +9,7 @@ import pytest
 
 from llmtee.assembly import assemble
 from llmtee.errors import InputError
-from llmtee.formats.openai_responses import DIALECT, FORMAT, decode_record, encode_call
+from llmtee.formats.openai_responses.codec import DIALECT, FORMAT, decode_record, encode_call
 from llmtee.model import (
     Choice,
     CitationPart,

@@ -13,8 +13,8 @@ import pytest
 from llmtee._data_files import data_dir
 from llmtee.errors import InputError
 from llmtee.formats import canonical, openai_chat
-from llmtee.formats._record import envelope
-from llmtee.formats.openai_responses import FORMAT, decode_record, encode_call
+from llmtee.formats.openai_responses.codec import FORMAT, decode_record, encode_call
+from llmtee.formats.records import envelope
 
 FOLDER = data_dir("fixtures") / "formats" / "openai-responses"
 RECORDS = sorted(path for path in FOLDER.glob("*.json") if not path.stem.endswith(".expected"))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmtee.formats.openai_responses import decode_record
-from llmtee.formats.openai_responses_stream import ResponsesStream
+from llmtee.formats.openai_responses.codec import decode_record
+from llmtee.formats.openai_responses.stream import ResponsesStream
 from llmtee.model import CitationPart, ReasoningPart, TextPart, ToolCallPart
 from llmtee.testing import strategies
 

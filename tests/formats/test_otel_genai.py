@@ -42,7 +42,7 @@ def span(attributes: Any, **fields: Any) -> dict[str, Any]:
 
 
 def call(attributes: dict[str, Any], **fields: Any) -> ModelCall:
-    [item] = otel_genai.decode(span({"gen_ai.operation.name": "chat", **attributes}, **fields))
+    [item] = otel_genai.FORMAT.decode(span({"gen_ai.operation.name": "chat", **attributes}, **fields))
     assert isinstance(item, ModelCall)
     return item
 
@@ -91,7 +91,7 @@ def test_an_attribute_that_nobody_reads_is_kept(form: Format, kind: str) -> None
 @pytest.mark.parametrize("raw", [None, 1, "text", {}, {"a": 1}, [1], [[]]])
 def test_what_is_no_trace_is_refused(raw: Any) -> None:
     with pytest.raises(InputError):
-        otel_genai.decode(raw)
+        otel_genai.FORMAT.decode(raw)
     assert all(form.detect(raw) is None for form in FORMATS.values())
 
 
@@ -111,21 +111,21 @@ def test_what_is_no_trace_is_refused(raw: Any) -> None:
 )
 def test_a_broken_envelope_is_named_by_its_path(raw: Any, path: str) -> None:
     with pytest.raises(InputError) as raised:
-        otel_genai.decode(raw)
+        otel_genai.FORMAT.decode(raw)
     assert raised.value.path == path
 
 
 def test_parents_meet_across_records() -> None:
-    [parent] = otel_genai.decode(span({}))
-    [child] = otel_genai.decode(span({}, spanId="c" * 16, parentSpanId="B" * 16))
+    [parent] = otel_genai.FORMAT.decode(span({}))
+    [child] = otel_genai.FORMAT.decode(span({}, spanId="c" * 16, parentSpanId="B" * 16))
     assert isinstance(child, Step)
     assert child.parent == parent.id
     assert child.source_ids["otel.parent_span_id"] == "b" * 16
 
 
 def test_ids_in_base64_are_the_same_ids() -> None:
-    plain = otel_genai.decode(span({}))[0]
-    coded = otel_genai.decode({"traceId": "qqqqqqqqqqqqqqqqqqqqqg==", "spanId": "u7u7u7u7u7s="})[0]
+    plain = otel_genai.FORMAT.decode(span({}))[0]
+    coded = otel_genai.FORMAT.decode({"traceId": "qqqqqqqqqqqqqqqqqqqqqg==", "spanId": "u7u7u7u7u7s="})[0]
     assert coded.id == plain.id
 
 
@@ -176,7 +176,7 @@ def test_an_attribute_of_another_type_is_kept_unread() -> None:
 
 
 def test_tool_spans_are_tool_runs() -> None:
-    [run] = otel_genai.decode(
+    [run] = otel_genai.FORMAT.decode(
         span({"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "a"})
     )
     assert isinstance(run, ToolRun)

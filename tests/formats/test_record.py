@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from llmtee.errors import InputError
-from llmtee.formats._record import envelope
-from llmtee.formats.openai_chat import decode_record, encode_call
+from llmtee.formats.openai_chat.codec import decode_record, encode_call
+from llmtee.formats.records import envelope
 from llmtee.model import Agent, Cost, ErrorInfo, Person
 from llmtee.model.ids import derive_id, is_uuid
 

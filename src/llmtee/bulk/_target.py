@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from llmtee import config, registry
 from llmtee.assembly import fit
 from llmtee.errors import RenderError, UnknownName, UsageError
-from llmtee.formats import _record, canonical
+from llmtee.formats import canonical, records
 from llmtee.model import Item, ModelCall
 from llmtee.spec import ExporterSettings, Format, Vendor, WireItem
 
@@ -76,7 +76,7 @@ class _FormatTarget:
         for item in items:
             for event in fit([item], "event"):
                 if isinstance(event, ModelCall) and self.form.encode is not None:
-                    yield Written({**_record.envelope(event), **self.form.encode(event)})
+                    yield Written({**records.envelope(event), **self.form.encode(event)})
                 else:
                     yield Skipped(f"{self.form.name} has no place for a {event.kind}")
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from llmtee.errors import InputError
-from llmtee.formats._fields import as_object, join, rest, type_name
+from llmtee.jsonfields import as_object, join, rest, type_name
 from llmtee.model import OtherPart
 from llmtee.model._base import Frozen, Tagged
 

@@ -12,7 +12,7 @@ from typing import Any
 from llmtee import jsontext
 from llmtee.errors import InputError
 from llmtee.formats._build import build, tag_of
-from llmtee.formats._fields import as_object
+from llmtee.jsonfields import as_object
 from llmtee.model import Conversation, Item, ModelCall, Step, ToolRun, conversation_id
 from llmtee.model.ids import derive_id
 from llmtee.model.snapshot import to_json_value

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmtee.formats._otel_events import read_events
-from llmtee.formats._otel_kinds import is_openinference, keys_of
+from llmtee.formats.otel_genai.events import read_events
+from llmtee.formats.otel_genai.kinds import is_openinference, keys_of
 from llmtee.model import Item
 from llmtee.spec import Format
 

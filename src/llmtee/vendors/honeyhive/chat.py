@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmtee.errors import InputError
-from llmtee.formats.chat_messages import (
+from llmtee.formats.openai_chat.messages import (
     decode_message,
     decode_messages,
     encode_message,

@@ -8,7 +8,7 @@ from typing import Any
 
 from llmtee import jsontext
 from llmtee.errors import InputError
-from llmtee.formats._fields import as_list, as_object, as_text, text_or_none
+from llmtee.jsonfields import as_list, as_object, as_text, text_or_none
 from llmtee.model import Agent, ErrorInfo, Event, Item, ModelCall, Step, ToolRun
 from llmtee.model.ids import derive_id
 from llmtee.model.times import from_unix_ms, parse_time

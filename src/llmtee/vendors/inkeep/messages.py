@@ -6,8 +6,8 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any, Final
 
-from llmtee.formats import chat_messages
-from llmtee.formats._fields import as_list, as_object, as_text, rest, text_or_none
+from llmtee.formats.openai_chat import messages as chat_messages
+from llmtee.jsonfields import as_list, as_object, as_text, rest, text_or_none
 from llmtee.model import CitationPart, Generation, Message, ToolCallPart
 from llmtee.model.times import to_iso
 from llmtee.vendors.inkeep import parking

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from llmtee import jsontext
 from llmtee.errors import InputError
-from llmtee.formats._fields import as_list, as_object, as_text, text_or_none
+from llmtee.jsonfields import as_list, as_object, as_text, text_or_none
 from llmtee.model import Agent, Conversation, Item, Message
 from llmtee.model.ids import derive_id
 from llmtee.vendors.inkeep import parking

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmtee import jsontext
-from llmtee.formats import chat_messages
+from llmtee.formats.openai_chat import messages as chat_messages
 from llmtee.model import (
     AnyPart,
     CitationPart,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from llmtee.formats._fields import as_object
+from llmtee.jsonfields import as_object
 from llmtee.model import Person
 
 _IDS: Final = ("id", "userId")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmtee.errors import InputError
-from llmtee.formats._fields import as_list, as_object, text_or_none
+from llmtee.jsonfields import as_list, as_object, text_or_none
 from llmtee.model import Agent, Person, times
 from llmtee.vendors.roark import participants, properties
 

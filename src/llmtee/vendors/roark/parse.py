@@ -7,7 +7,7 @@ from typing import Any
 
 from llmtee import jsontext
 from llmtee.errors import InputError
-from llmtee.formats._fields import as_list, as_object, as_text, rest, text_or_none, type_name
+from llmtee.jsonfields import as_list, as_object, as_text, rest, text_or_none, type_name
 from llmtee.model import Agent, Conversation, Item, Message, Person, TextPart, ToolRun
 from llmtee.model.ids import derive_id
 from llmtee.model.snapshot import to_json_value

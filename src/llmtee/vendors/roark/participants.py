@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeGuard
 
-from llmtee.formats._fields import rest, text_or_none
+from llmtee.jsonfields import rest, text_or_none
 from llmtee.model import Agent, Conversation, Person
 from llmtee.model.ids import is_uuid
 from llmtee.spec import Note

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmtee import jsontext
-from llmtee.formats._fields import as_list, as_object, as_text, rest, text_or_none
+from llmtee.jsonfields import as_list, as_object, as_text, rest, text_or_none
 from llmtee.model import Agent, Conversation, Message, TextPart
 from llmtee.model.ids import derive_id
 from llmtee.model.snapshot import to_json_value

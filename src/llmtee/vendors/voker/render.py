@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmtee.formats.openai_chat import encode_call
+from llmtee.formats.openai_chat.codec import encode_call
 from llmtee.model import Item, ModelCall, Step, ToolRun
 from llmtee.model.ids import is_uuid
 from llmtee.spec import Note, WireItem

@@ -1,0 +1,312 @@
+"""Anthropic Messages: request and response, or either alone, to a model call and back.
+
+Facts: Anthropic's own SDK types and API reference, autumn 2026. The same shape is spoken by Claude on Bedrock
+(``InvokeModel``) and on Vertex AI, which name themselves in ``anthropic_version``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from llmtee.errors import InputError
+from llmtee.formats import records
+from llmtee.formats.anthropic_messages.detect import detect
+from llmtee.formats.anthropic_messages.messages import (
+    decode_answer,
+    decode_input,
+    encode_answer,
+    encode_input,
+)
+from llmtee.formats.anthropic_messages.own import OWNER, own, owned
+from llmtee.formats.anthropic_messages.tools import decode_tools, encode_tools
+from llmtee.formats.anthropic_messages.usage import decode_usage, encode_usage
+from llmtee.jsonfields import as_object, join, rest, text_or_none
+from llmtee.model import (
+    Choice,
+    ErrorInfo,
+    Item,
+    ModelCall,
+    Native,
+    Person,
+    RefusalPart,
+    Usage,
+)
+from llmtee.spec import Format
+
+NAME = OWNER
+DIALECT = "anthropic-messages"
+
+FINISH_REASONS: Mapping[str, str] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_call",
+    "refusal": "content_filter",
+    "pause_turn": "pause",
+}
+"""The words of the wire to the canonical ones; any other is kept as the raw word only."""
+
+_WORDS = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_call": "tool_use",
+    "content_filter": "refusal",
+    "pause": "pause_turn",
+}
+_REQUEST = ("model", "system", "messages", "tools")
+_CHOICE = ("stop_sequence", "stop_details")
+_RESPONSE = (
+    *("id", "type", "role", "model", "content", "stop_reason"),
+    *(*_CHOICE, "usage", "error"),
+)
+_PARAMETERS = {"max_tokens": "max_output_tokens", "stop_sequences": "stop"}
+_TOOL_CHOICES = {"required": "any"}
+"""Words of OpenAI's ``tool_choice`` that Anthropic has another one for."""
+
+
+# ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def decode(raw: Any) -> list[Item]:
+    """One record as a list of one model call; see `decode_record`."""
+    return [decode_record(raw)]
+
+
+def decode_record(raw: Any) -> ModelCall:
+    """One record, ``{"request": …, "response": …}`` with what stands beside them, or either alone.
+
+    What the record says of the event (see ``formats/records.py``) goes before what request and response say:
+
+    - the id is the record's own, else derived from the response's ``id``, else from the whole record;
+    - times are the record's: Anthropic sends none;
+    - a record without a person has the request's ``metadata.user_id``;
+    - a failure comes from ``error`` in the record, else in the response.
+
+    Parameters keep their own names, apart from ``max_tokens``, which becomes ``max_output_tokens``, and
+    ``stop_sequences``, which becomes ``stop``. What has no canonical home is in ``extra["anthropic-messages"]``.
+
+    Raises:
+        InputError: something is not of the shape; the error names its JSON path.
+    """
+    record = records.read(raw, _kind)
+    asked = _decode_request(record.request, record.request_path)
+    answered = _decode_response(record.response, record.response_path)
+    response_id = answered.pop("response_id", None)
+    ours = answered.pop("ours", {})
+    given = dict(record.fields)
+
+    parameters = asked.get("parameters", {})
+    provider = record.provider or _provider(parameters.get("anthropic_version"))
+    fields: dict[str, Any] = {**asked, **answered, **given, "provider": provider}
+    flags = (*given.get("flags", ()), *answered.get("flags", ()))
+    fields["flags"] = tuple(dict.fromkeys(flags))
+    fields.setdefault("id", record.derived_id(NAME, response_id))
+    if response_id:
+        fields["source_ids"] = {provider: response_id, **given.get("source_ids", {})}
+    user = (
+        metadata.get("user_id")
+        if isinstance(metadata := parameters.get("metadata"), dict)
+        else None
+    )
+    if "person" not in given and isinstance(user, str) and user:
+        fields["person"] = Person(id=user)
+    if ours:
+        fields["extra"] = {**given.get("extra", {}), NAME: ours}
+    native = Native(dialect=DIALECT, request=record.request, response=record.response)
+    return ModelCall(**fields, native=native)
+
+
+def _kind(raw: Mapping[str, Any]) -> Literal["request", "response"] | None:
+    """What a record without an envelope is."""
+    if "messages" in raw:
+        return "request"
+    if raw.get("type") in ("message", "error") or {"content", "stop_reason"} <= raw.keys():
+        return "response"
+    return "response" if raw.keys() == {"error"} and isinstance(raw["error"], Mapping) else None
+
+
+def _provider(version: Any) -> str:
+    """Who served it: the platforms of others have a version of their own."""
+    text = version if isinstance(version, str) else ""
+    places = {"bedrock": "aws.bedrock", "vertex": "gcp.vertex_ai"}
+    return places.get(text.partition("-")[0], "anthropic")
+
+
+def _decode_request(raw: Any, path: str) -> dict[str, Any]:
+    if raw is None:
+        return {}
+    request = as_object(raw, path)
+    return {
+        "model": text_or_none(request.get("model"), join(path, "model")),
+        "parameters": _shaped(_renamed(rest(request, *_REQUEST), _PARAMETERS)),
+        "tools": decode_tools(request.get("tools"), join(path, "tools")),
+        "input": decode_input(request, path),
+    }
+
+
+def _renamed(fields: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """``fields`` with other names, where those are free."""
+    return {
+        names[key] if key in names and names[key] not in fields else key: value
+        for key, value in fields.items()
+    }
+
+
+def _shaped(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters with the types that this shape gives them, where other shapes differ."""
+    found = dict(parameters)
+    for key in ("stop", "stop_sequences"):
+        if isinstance(found.get(key), str):
+            found[key] = [found[key]]
+    if "tool_choice" in found:
+        found["tool_choice"] = _tool_choice(found["tool_choice"])
+    return found
+
+
+def _tool_choice(value: Any) -> Any:
+    """The choice as the object of this shape, where it is a word or an object of OpenAI's."""
+    match value:
+        case str(word):
+            return {"type": _TOOL_CHOICES.get(word, word)}
+        case {"type": "function", "function": {"name": str(name)}}:
+            return {"type": "tool", "name": name}
+        case _:
+            return value
+
+
+def _decode_response(raw: Any, path: str) -> dict[str, Any]:
+    if raw is None:
+        return {}
+    if isinstance(raw, str):
+        # A gateway's page with status 200 reaches the application as text: kept in ``native`` as it came.
+        return {"flags": ("response_not_json",)}
+    if isinstance(raw, list):
+        raise InputError(
+            "holds the events of a stream; join them into one message first", path=path
+        )
+    response = as_object(raw, path)
+    if "content" not in response and response.get("error") is None:
+        raise InputError(
+            "has neither content nor error, so it is no answer of Anthropic Messages",
+            path=path or "content",
+        )
+    usage = decode_usage(response.get("usage"), join(path, "usage"))
+    error = records.decode_error(response.get("error"), join(path, "error"))
+    said = response.get("content") is not None or error is None
+    ours = _beside(response, error)
+    fields = {
+        "response_id": text_or_none(response.get("id"), join(path, "id")),
+        "response_model": text_or_none(response.get("model"), join(path, "model")),
+        "choices": (_decode_choice(response, path),) if said else (),
+        "usage": usage,
+        "error": error,
+        "flags": _usage_flags(usage),
+        "ours": ours,
+    }
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _beside(response: Mapping[str, Any], error: ErrorInfo | None) -> dict[str, Any]:
+    """What the response has beside its message, and how its error stood."""
+    beside = rest(response, *_RESPONSE)
+    ours: dict[str, Any] = {"response": beside} if beside else {}
+    if error is not None and error.type is None:
+        ours["error_form"] = "untyped"
+    return ours
+
+
+def _usage_flags(usage: Usage | None) -> tuple[str, ...]:
+    return () if usage is None else tuple(f"usage: {problem}" for problem in usage.problems())
+
+
+def _decode_choice(response: Mapping[str, Any], path: str) -> Choice:
+    word = text_or_none(response.get("stop_reason"), join(path, "stop_reason"))
+    stopped = {key: response[key] for key in _CHOICE if response.get(key) is not None}
+    return Choice(
+        message=decode_answer(response, path),
+        finish_reason=FINISH_REASONS.get(word) if word else None,
+        finish_reason_raw=word,
+        extra=owned(stopped),
+    )
+
+
+# ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def encode_call(call: ModelCall) -> dict[str, Any]:
+    """A model call as ``{"request": …, "response": …}``, from the canonical fields, never from ``native``.
+
+    Total: what Anthropic Messages cannot say is written as the nearest thing it can, or left out; of several choices
+    the first is written. ``response`` is ``None`` for a call without an answer, and an error body for one that failed.
+    """
+    return {"request": _encode_request(call), "response": _encode_response(call)}
+
+
+def _encode_request(call: ModelCall) -> dict[str, Any]:
+    model = {} if call.model is None else {"model": call.model}
+    tools = encode_tools(call.tools)
+    names = {canonical: wire for wire, canonical in _PARAMETERS.items()}
+    parameters = _shaped(rest(_renamed(call.parameters, names), *_REQUEST))
+    return {
+        **model,
+        **encode_input(call.input),
+        **({"tools": tools} if tools else {}),
+        **parameters,
+    }
+
+
+def _encode_response(call: ModelCall) -> dict[str, Any] | None:
+    beside = own(call).get("response")
+    beside_answer = rest(beside, *_RESPONSE) if isinstance(beside, dict) else {}
+    failed = {} if call.error is None else {"error": _encode_error(call.error, own(call))}
+    usage = {} if call.usage is None else {"usage": encode_usage(call.usage)}
+    model = {} if call.response_model is None else {"model": call.response_model}
+    if not call.choices:
+        if not failed:
+            return None
+        return {"type": "error", **_id(call, None), **model, **usage, **beside_answer, **failed}
+    choice = call.choices[0]
+    return {
+        **_id(call, call.id),
+        "type": "message",
+        **model,
+        **encode_answer(choice.message),
+        **_encode_stop(choice),
+        **usage,
+        **beside_answer,
+        **failed,
+    }
+
+
+def _id(call: ModelCall, default: str | None) -> dict[str, str]:
+    found = call.source_ids.get(call.provider or NAME, default)
+    return {} if found is None else {"id": found}
+
+
+def _encode_error(error: ErrorInfo, ours: Mapping[str, Any]) -> dict[str, Any]:
+    out = records.encode_error(error)
+    if "type" not in out and ours.get("error_form") != "untyped":
+        out["type"] = "api_error"
+    return out
+
+
+def _encode_stop(choice: Choice) -> dict[str, Any]:
+    word = choice.finish_reason_raw
+    if choice.finish_reason is not None and FINISH_REASONS.get(word or "") != choice.finish_reason:
+        word = _WORDS.get(choice.finish_reason)
+    if any(isinstance(part, RefusalPart) for part in choice.message.parts):
+        word = "refusal"  # the shape has no such block; this is how it says that the model declined
+    stopped = {key: value for key, value in own(choice).items() if key in _CHOICE}
+    return {"stop_reason": word, "stop_sequence": None, **stopped}
+
+
+FORMAT = Format(
+    name=NAME,
+    title="Anthropic Messages",
+    dialect=DIALECT,
+    decode=decode,
+    encode=encode_call,
+    detect=detect,
+)

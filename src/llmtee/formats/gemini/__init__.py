@@ -1,0 +1,5 @@
+"""Gemini ``generateContent``: request and response, or either alone, to a model call and back."""
+
+from llmtee.formats.gemini.codec import DIALECT, FORMAT, decode_record, encode_call
+
+__all__ = ["DIALECT", "FORMAT", "decode_record", "encode_call"]

@@ -1,0 +1,305 @@
+"""A span to an event: a model call, the run of a tool, or another step. Each span becomes one event by itself.
+
+The formats ``otel-genai`` and ``openinference`` share this; they differ in the records they claim and in the name
+under which they keep what has no canonical home.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmtee.formats.otel_genai.attributes import Attributes, parsed
+from llmtee.formats.otel_genai.dialects import Exchange, read_exchange
+from llmtee.formats.otel_genai.fields import common, read_error, score_events
+from llmtee.formats.otel_genai.kinds import MODEL_CALL, TOOL_RUN, kind_of
+from llmtee.formats.otel_genai.messages import finish_reason, read_tool
+from llmtee.formats.otel_genai.openinference import tool_definitions
+from llmtee.formats.otel_genai.otlp import Span, SpanEvent, read_spans
+from llmtee.formats.otel_genai.usage import read_cost, read_usage
+from llmtee.model import (
+    Choice,
+    Item,
+    Message,
+    ModelCall,
+    PromptTemplate,
+    Step,
+    ToolDefinition,
+    ToolRun,
+)
+
+_PROVIDERS = {
+    "az.ai.openai": "azure.ai.openai",
+    "azure": "azure.ai.openai",
+    "bedrock": "aws.bedrock",
+    "aws": "aws.bedrock",
+    "google": "gcp.gemini",
+    "gemini": "gcp.gemini",
+    "xai": "x_ai",
+    "vertex_ai": "gcp.vertex_ai",
+    "vertexai": "gcp.vertex_ai",
+    "mistralai": "mistral_ai",
+    "az.ai.inference": "azure.ai.inference",
+    "mistral": "mistral_ai",
+    "amazon": "aws.bedrock",
+}
+_PARAMETERS = {
+    "max_tokens": "max_output_tokens",
+    "stop_sequences": "stop",
+    "choice.count": "n",
+    "maxTokens": "max_output_tokens",
+    "maxOutputTokens": "max_output_tokens",
+    "topP": "top_p",
+    "topK": "top_k",
+    "stopSequences": "stop",
+    "frequencyPenalty": "frequency_penalty",
+    "presencePenalty": "presence_penalty",
+    "max_completion_tokens": "max_output_tokens",
+}
+"""Names of parameters that differ from the canonical ones."""
+
+_INPUTS = ("input.value", "traceloop.entity.input", "langfuse.observation.input", "ai.prompt")
+_OUTPUTS = (
+    "output.value",
+    "traceloop.entity.output",
+    "langfuse.observation.output",
+    "ai.response.text",
+)
+
+
+def read_events(raw: Any, owner: str) -> list[Item]:
+    """The events of a record's spans, in the order in which they stand.
+
+    Raises:
+        InputError: something is not of the shape of OTLP/JSON; the error names its JSON path.
+    """
+    return [_event(span, owner) for span in read_spans(raw)]
+
+
+def _event(span: Span, owner: str) -> Item:
+    attributes = Attributes(span.attributes)
+    kind = kind_of(attributes)
+    fields = common(span, attributes)
+    error, thrown = read_error(span, attributes)
+    read = (*thrown, *score_events(span))
+    if error is not None:
+        fields["error"] = error
+    if kind == MODEL_CALL:
+        return _model_call(span, attributes, fields, owner, read)
+    if kind == TOOL_RUN:
+        return _tool_run(span, attributes, fields, owner, read)
+    return _step(span, attributes, fields, owner, read, kind)
+
+
+def _extra(
+    span: Span, attributes: Attributes, owner: str, read: tuple[SpanEvent, ...], dialect: int | None
+) -> dict[str, Any]:
+    events = [dict(event.raw) for event in span.events if not any(event is one for one in read)]
+    ours = {
+        "dialect": dialect,
+        "attributes": attributes.unread(),
+        "events": events,
+        "resource": span.resource,
+        "scope": span.scope,
+        "span": span.rest,
+    }
+    ours = {key: value for key, value in ours.items() if value}
+    return {owner: ours} if ours else {}
+
+
+# ── model calls ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _model_call(
+    span: Span,
+    attributes: Attributes,
+    fields: dict[str, Any],
+    owner: str,
+    read: tuple[SpanEvent, ...],
+) -> ModelCall:
+    words = _finish_words(attributes)
+    exchange = read_exchange(attributes, span.events, owner, words) or Exchange(0)
+    provider = _provider(attributes)
+    usage, flags = read_usage(attributes)
+    answered = attributes.text("gen_ai.response.id", "ai.response.id")
+    if answered is not None:
+        fields["source_ids"] = {**fields["source_ids"], provider or owner: answered}
+    parameters = _parameters(attributes)
+    model, response_model = _models(attributes, parameters, bool(exchange.choices))
+    return ModelCall(
+        **fields,
+        name=span.name,
+        provider=provider,
+        model=model,
+        response_model=response_model,
+        parameters=parameters,
+        tools=_tools(attributes, owner),
+        template=_template(attributes),
+        input=exchange.input,
+        choices=exchange.choices or _unsaid(words),
+        usage=usage,
+        cost=read_cost(attributes),
+        flags=flags,
+        extra=_extra(span, attributes, owner, (*read, *exchange.events), exchange.dialect),
+    )
+
+
+def _unsaid(words: list[str]) -> tuple[Choice, ...]:
+    """Answers whose content was not recorded: emitters leave it out by default, but tell how each ended."""
+    return tuple(
+        Choice(
+            message=Message(role="assistant"),
+            finish_reason=finish_reason(word),
+            finish_reason_raw=word,
+        )
+        for word in words
+    )
+
+
+def _finish_words(attributes: Attributes) -> list[str]:
+    keys = ("gen_ai.response.finish_reasons", "gen_ai.response.finish_reason", "llm.finish_reason")
+    found = attributes.json(*keys, "ai.response.finishReason")
+    listed = found if isinstance(found, list) else [found]
+    return [word for word in listed if isinstance(word, str)]
+
+
+def _provider(attributes: Attributes) -> str | None:
+    word = attributes.text("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system")
+    if word is None:
+        word = (attributes.text("ai.model.provider") or "").partition(".")[0] or None
+    if word is None:
+        return None
+    provider = _PROVIDERS.get(word.lower(), word.lower())
+    if provider != word:
+        attributes.keep(
+            "gen_ai.provider.name", "gen_ai.system", "llm.provider", "ai.model.provider"
+        )
+    return provider
+
+
+def _models(
+    attributes: Attributes, parameters: dict[str, Any], answered: bool
+) -> tuple[str | None, str | None]:
+    """The model asked for and the one that answered. OpenInference's ``llm.model_name`` is the second, else the first."""
+    asked = attributes.text("gen_ai.request.model", "llm.request.model_name", "ai.model.id")
+    told = parameters.pop("model", None)
+    asked = asked or (told if isinstance(told, str) else None)
+    either = attributes.text("llm.model_name", "langfuse.observation.model.name")
+    replied = attributes.text(
+        "gen_ai.response.model", "llm.response.model_name", "ai.response.model"
+    )
+    return asked or either, replied or (either if answered else None)
+
+
+def _parameters(attributes: Attributes) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    given = attributes.object("llm.invocation_parameters", "langfuse.observation.model.parameters")
+    for prefix, values in (
+        ("", given),
+        ("gen_ai.request.", attributes.under("gen_ai.request.")),
+        ("ai.settings.", attributes.under("ai.settings.")),
+    ):
+        for key, value in values.items():
+            if (prefix, key) != ("gen_ai.request.", "model") and value is not None:
+                found[_PARAMETERS.get(key, key)] = value
+                attributes.take(prefix + key)
+    for key in ("messages", "tools"):  # some emitters put the whole request there
+        if found.pop(key, None) is not None:
+            attributes.keep("llm.invocation_parameters")
+    return found
+
+
+def _tools(attributes: Attributes, owner: str) -> tuple[ToolDefinition, ...]:
+    listed = attributes.json("gen_ai.tool.definitions", "ai.prompt.tools")
+    if listed is None and attributes.has("llm.tools."):
+        listed = tool_definitions(attributes)
+    if listed is None and attributes.has("llm.request.functions."):
+        listed = attributes.tree("llm.request.functions")
+    return tuple(read_tool(one, owner) for one in listed) if isinstance(listed, list) else ()
+
+
+def _template(attributes: Attributes) -> PromptTemplate | None:
+    text = attributes.json("llm.prompt_template.template")
+    variables = attributes.object("llm.prompt_template.variables")
+    own = attributes.text("gen_ai.prompt.name", "langfuse.observation.prompt.name")
+    version = attributes.text(
+        "llm.prompt_template.version",
+        "gen_ai.prompt.version",
+        "langfuse.observation.prompt.version",
+    )
+    if text is None and not variables and own is None and version is None:
+        return None
+    return PromptTemplate(messages=text, variables=variables, id=own, version=version)
+
+
+# ── tools and steps ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _tool_run(
+    span: Span,
+    attributes: Attributes,
+    fields: dict[str, Any],
+    owner: str,
+    read: tuple[SpanEvent, ...],
+) -> ToolRun:
+    name = attributes.text(
+        "gen_ai.tool.name", "tool.name", "traceloop.entity.name", "ai.toolCall.name"
+    )
+    arguments = ("gen_ai.tool.call.arguments", "ai.toolCall.args", "input.value")
+    results = ("gen_ai.tool.call.result", "ai.toolCall.result", "output.value")
+    return ToolRun(
+        **fields,
+        name=name or span.name,
+        call_id=attributes.text("gen_ai.tool.call.id", "tool_call.id", "tool.id", "ai.toolCall.id"),
+        description=attributes.text("gen_ai.tool.description", "tool.description"),
+        arguments=attributes.json(*arguments, *_INPUTS, "tool.parameters"),
+        result=attributes.json(*results, *_OUTPUTS),
+        extra=_extra(span, attributes, owner, read, None),
+    )
+
+
+def _step(
+    span: Span,
+    attributes: Attributes,
+    fields: dict[str, Any],
+    owner: str,
+    read: tuple[SpanEvent, ...],
+    kind: str,
+) -> Step:
+    inputs = _object(attributes.json(*_INPUTS))
+    outputs = _object(attributes.json(*_OUTPUTS))
+    for key, place, name in (
+        ("gen_ai.system_instructions", inputs, "system_instructions"),
+        ("gen_ai.input.messages", inputs, "messages"),
+        ("gen_ai.retrieval.query.text", inputs, "query"),
+        ("gen_ai.output.messages", outputs, "messages"),
+        ("gen_ai.retrieval.documents", outputs, "documents"),
+    ):
+        if (value := attributes.json(key)) is not None:
+            place.setdefault(name, value)
+    for group in ("retrieval", "reranker"):
+        for side, place in (("documents", outputs), ("input_documents", inputs)):
+            names = (side, "output_documents") if side == "documents" else (side,)
+            for one in names:
+                if attributes.has(f"{group}.{one}."):
+                    place.setdefault(side, _documents(attributes.tree(f"{group}.{one}")))
+    return Step(
+        **fields,
+        name=span.name,
+        step_type=kind,
+        inputs=inputs,
+        outputs=outputs,
+        extra=_extra(span, attributes, owner, read, None),
+    )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    value = parsed(value)
+    if isinstance(value, dict):
+        return value
+    return {} if value is None else {"value": value}
+
+
+def _documents(tree: Any) -> Any:
+    if not isinstance(tree, list):
+        return tree
+    return [one.get("document", one) if isinstance(one, dict) else one for one in tree]

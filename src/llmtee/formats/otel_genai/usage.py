@@ -1,0 +1,106 @@
+"""Token counts and cost in telemetry, in all their spellings, to canonical ones."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from llmtee.errors import InputError
+from llmtee.formats.otel_genai.attributes import Attributes, whole
+from llmtee.jsonfields import as_amount
+from llmtee.model import Cost, Usage
+
+_GEN, _OI = "gen_ai.usage.", "llm.token_count."
+_SPELLINGS: dict[str, tuple[str, ...]] = {
+    "input_tokens": (
+        *(_GEN + "input_tokens", _OI + "prompt", _GEN + "prompt_tokens"),
+        *("llm.usage.prompt_tokens", "ai.usage.inputTokens", "ai.usage.promptTokens"),
+    ),
+    "output_tokens": (
+        *(_GEN + "output_tokens", _OI + "completion", _GEN + "completion_tokens"),
+        *("llm.usage.completion_tokens", "ai.usage.outputTokens", "ai.usage.completionTokens"),
+    ),
+    "total_tokens": (
+        *(_OI + "total", _GEN + "total_tokens", "llm.usage.total_tokens"),
+        "ai.usage.totalTokens",
+    ),
+    "cache_read": (
+        *(_GEN + "cache_read.input_tokens", _OI + "prompt_details.cache_read"),
+        *(_GEN + "cache_read_input_tokens", _GEN + "cache_read_tokens"),
+        *(_GEN + "details.cache_read_tokens", _GEN + "details.cached_tokens"),
+        *("ai.usage.cachedInputTokens", "ai.usage.inputTokenDetails.cacheReadTokens"),
+    ),
+    "cache_write": (
+        *(_GEN + "cache_creation.input_tokens", _OI + "prompt_details.cache_write"),
+        *(_GEN + "cache_creation_input_tokens", _GEN + "cache_write_tokens"),
+        *(_GEN + "details.cache_write_tokens", "ai.usage.inputTokenDetails.cacheWriteTokens"),
+    ),
+    "reasoning": (
+        *(_GEN + "reasoning.output_tokens", _OI + "completion_details.reasoning"),
+        *(_GEN + "reasoning_tokens", _GEN + "details.reasoning_tokens"),
+        *("ai.usage.reasoningTokens", "ai.usage.outputTokenDetails.reasoningTokens"),
+    ),
+    "audio_input": (_GEN + "audio.input_tokens", _OI + "prompt_details.audio"),
+    "audio_output": (_GEN + "audio.output_tokens", _OI + "completion_details.audio"),
+    **{
+        f"{kind}_{way}": (f"{_GEN}{kind}.{way}_tokens",)
+        for kind in ("text", "image", "video")
+        for way in ("input", "output")
+    },
+}
+_BLOCKS = (_GEN, _OI, "llm.usage.", "ai.usage.")
+_EXCLUSIVE = "usage: input was reported without caches; they were added"
+
+
+def read_usage(attributes: Attributes) -> tuple[Usage | None, tuple[str, ...]]:
+    """The counts, and what a reader should know of them.
+
+    A total is taken to hold its caches, as the conventions ask. Where they exceed it, or where the reported total is
+    the sum of all, it cannot: emitters for Anthropic copied that provider's counts, and the caches are added.
+    """
+    raw = {
+        k: v for k, v in attributes.values.items() if k.startswith(_BLOCKS) and whole(v) is not None
+    }
+    if not raw:
+        return None, ()
+    counts = {name: attributes.count(*keys) for name, keys in _SPELLINGS.items()}
+    attributes.take(*raw)  # the others are in the raw block
+    flags: tuple[str, ...] = ()
+    given, caches = (
+        counts["input_tokens"],
+        (counts["cache_read"] or 0) + (counts["cache_write"] or 0),
+    )
+    if given is not None and caches > 0:
+        everything = given + caches + (counts["output_tokens"] or 0)
+        if caches > given or counts["total_tokens"] == everything:
+            counts["input_tokens"] = given + caches
+            flags = (_EXCLUSIVE,)
+    usage = Usage(**counts, raw=raw)
+    return usage, (*flags, *(f"usage: {problem}" for problem in usage.problems()))
+
+
+def read_cost(attributes: Attributes) -> Cost | None:
+    """What an instrumentation says that the call cost, in US dollars. OpenTelemetry itself has no such attribute."""
+    keys = {"input": "llm.cost.prompt", "output": "llm.cost.completion"}
+    totals = ("llm.cost.total", "gen_ai.usage.cost", "operation.cost")
+    details: dict[str, Decimal] = {}
+    for name, key in keys.items():
+        if (amount := _amount(attributes.values.get(key))) is not None:
+            details[name] = amount
+            attributes.take(key)
+    total = None
+    for key in totals:
+        if total is None and (total := _amount(attributes.values.get(key))) is not None:
+            attributes.take(key)
+    if total is None and not details:
+        return None
+    # Emitters that price the two sides and not the whole mean the sum.
+    amount = sum(details.values(), Decimal(0)) if total is None else total
+    return Cost(amount=amount, source="computed", details=details)
+
+
+def _amount(value: Any) -> Decimal | None:
+    try:
+        return None if value is None else as_amount(value, "")
+    except InputError:
+        return None
