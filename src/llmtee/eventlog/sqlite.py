@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -213,7 +213,8 @@ class SqliteLog:
     @_guarded
     def counts(self, exporter: str) -> Counts:
         """How many events stand where."""
-        return _queries.counts(self._db, exporter)
+        with self._snapshot() as db:
+            return _queries.counts(db, exporter)
 
     @_guarded
     def position(self, exporter: str) -> int:
@@ -223,12 +224,14 @@ class SqliteLog:
     @_guarded
     def recorded(self, exporter: str) -> int:
         """How many events were recorded since the exporter was registered."""
-        return _queries.recorded(self._db, exporter)
+        with self._snapshot() as db:
+            return _queries.recorded(db, exporter)
 
     @_guarded
     def outcome(self, exporter: str, event_id: str) -> str | None:
         """Where one event stands."""
-        return _queries.outcome(self._db, exporter, event_id)
+        with self._snapshot() as db:
+            return _queries.outcome(db, exporter, event_id)
 
     @_guarded
     def dead_letters(self, exporter: str | None = None) -> list[DeadLetter]:
@@ -269,13 +272,22 @@ class SqliteLog:
         path = str(self.directory / FILE)
         with opening(self.directory):
             # Created first, so that it is never readable by others; SQLite gives -wal and -shm the same mode.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            # One that exists is left alone: closing any copy of it frees the locks that this process holds on it.
+            with suppress(FileExistsError):
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             return _connected(path)
 
+    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self._between("BEGIN IMMEDIATE")
+
+    def _snapshot(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Several reads of one state: between two of them, another process may move an event on."""
+        return self._between("BEGIN DEFERRED")
+
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _between(self, begin: str) -> Iterator[sqlite3.Connection]:
         db = self._db
-        db.execute("BEGIN IMMEDIATE")
+        db.execute(begin)
         try:
             yield db
         except BaseException:
