@@ -93,7 +93,7 @@ class AnthropicStream(Accumulator):
         unknown = {"unknown_events": self._unknown} if self._unknown else {}
         if self._message is None and not self._blocks:
             return {**(self._error or {}), **unknown} or None
-        error = {} if self._error is None else {"error": self._error["error"]}
+        error = {} if self._error is None else rest(self._error, "type")
         message = {"type": "message", "role": "assistant", **(self._message or {})}
         message["content"] = [block.whole() for _, block in sorted(self._blocks.items())]
         return {**message, **error, **unknown}
