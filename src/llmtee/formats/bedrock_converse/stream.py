@@ -29,6 +29,7 @@ EVENTS = (
     *("messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop"),
     *("messageStop", "metadata"),
 )
+_TEXTS = {"toolUse": ("input",), "reasoningContent": ("text", "signature", "redactedContent")}
 _AROUND = "p"
 """Bedrock pads events with a text of random length under this key, against eavesdroppers who count bytes."""
 
@@ -113,23 +114,23 @@ def _check(found: Mapping[str, Mapping[str, Any]], path: str) -> None:
         if found.get(kind, {}).get(key) is not None:
             as_text(found[kind][key], f"{path}.{kind}.{key}")
     for kind, key in (("contentBlockStart", "start"), ("contentBlockDelta", "delta")):
-        inner = found.get(kind, {}).get(key)
+        inner, where = found.get(kind, {}).get(key), f"{path}.{kind}.{key}"
         if inner is not None:
-            _check_piece(as_object(inner, f"{path}.{kind}.{key}"), f"{path}.{kind}.{key}")
+            _check_piece(as_object(inner, where), where, whole=key == "start")
     for key in ("usage", "metrics"):
         if found.get("metadata", {}).get(key) is not None:
             as_object(found["metadata"][key], f"{path}.metadata.{key}")
 
 
-def _check_piece(piece: Mapping[str, Any], path: str) -> None:
+def _check_piece(piece: Mapping[str, Any], path: str, *, whole: bool) -> None:
+    """Raises for a delta that cannot be joined; what a block begins with stays as it is."""
     if piece.get("text") is not None:
         as_text(piece["text"], f"{path}.text")
-    for key, inner in (
-        ("toolUse", ("input",)),
-        ("reasoningContent", ("text", "signature", "redactedContent")),
-    ):
+    if whole:
+        return
+    for key, names in _TEXTS.items():
         body = {} if piece.get(key) is None else as_object(piece[key], f"{path}.{key}")
-        for name in inner:
+        for name in names:
             if body.get(name) is not None:
                 as_text(body[name], f"{path}.{key}.{name}")
     citation = piece.get("citation")
