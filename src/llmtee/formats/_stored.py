@@ -13,6 +13,7 @@ from typing import Any
 
 from llmtee.errors import InputError
 from llmtee.formats._sse import is_sse, sse_chunks
+from llmtee.jsonfields import rest
 from llmtee.spec import StreamAccumulator, stream_fields
 
 _SEEN = 50
@@ -20,30 +21,41 @@ _SEEN = 50
 _SNIFF = 200_000
 
 
-def joined(raw: Any, stream: Callable[[], StreamAccumulator]) -> Any:
+def joined(raw: Any, stream: Callable[[], StreamAccumulator], *, within: str | None = None) -> Any:
     """``raw``, a record or a bare response, with the response put together where it is a stream.
+
+    Args:
+        raw: as it was logged.
+        stream: makes the accumulator of the format.
+        within: the field of the response that holds the stream, where an SDK gives an object around it.
 
     Raises:
         InputError: a chunk is malformed; the error names its JSON path.
     """
+    if is_stream(raw):
+        return _told(raw, "", stream)
     if not isinstance(raw, Mapping):
-        return raw if (told := _told(raw, "", stream)) is None else told
-    told = _told(raw.get("response"), "response", stream)
-    if told is None:
         return raw
-    flags = told.pop("flags", [])
-    before = raw.get("flags")
-    if flags and isinstance(before, list | tuple):
-        flags = [*before, *(flag for flag in flags if flag not in before)]
-    elif before is not None:
-        flags = before  # of a wrong type, as the record's reader will say
-    return {**raw, **told, **({"flags": flags} if flags else {})}
+    response = raw.get("response")
+    if is_stream(response):
+        told = _told(response, "response", stream)
+    elif isinstance(response, Mapping) and within and is_stream(response.get(within)):
+        told = _told(response[within], f"response.{within}", stream)
+        told["response"] = {**rest(response, within), **(told["response"] or {})}
+    else:
+        return raw
+    return {**raw, **told, **_flags(raw.get("flags"), told)}
 
 
-def _told(raw: Any, path: str, stream: Callable[[], StreamAccumulator]) -> dict[str, Any] | None:
-    """What a stream tells of the record; ``None`` where ``raw`` is none."""
-    if not is_stream(raw):
-        return None
+def _flags(before: Any, told: Mapping[str, Any]) -> dict[str, Any]:
+    """The record's flags and the stream's; those of a wrong type are left to the record's reader."""
+    if not isinstance(before, list | tuple):
+        return {} if before is None else {"flags": before}
+    return {"flags": [*before, *(one for one in told.get("flags", ()) if one not in before)]}
+
+
+def _told(raw: Any, path: str, stream: Callable[[], StreamAccumulator]) -> dict[str, Any]:
+    """What a stream tells of the record around it."""
     found = stream()
     for chunk in _chunks(raw, path):
         try:

@@ -86,7 +86,8 @@ def decode(raw: Any) -> list[Item]:
 def decode_record(raw: Any) -> ModelCall:
     """One record, ``{"request": …, "response": …}`` with what stands beside them, or either alone.
 
-    A response that is a list of chunks, or the text of server-sent events, is put together first.
+    A response that is a list of events, or the text of server-sent events, is put together first; so is the list under
+    ``stream`` in what boto3 gives.
 
     What the record says of the event (see ``formats/records.py``) goes before what request and response say. The id is
     the record's own, else derived from the request id in ``ResponseMetadata``, else from the whole record; the
@@ -95,7 +96,7 @@ def decode_record(raw: Any) -> ModelCall:
     Raises:
         InputError: something is not of the shape; the error names its JSON path.
     """
-    record = records.read(joined(raw, ConverseStream), _kind)
+    record = records.read(joined(raw, ConverseStream, within="stream"), _kind)
     asked = _decode_request(record.request, record.request_path)
     answered = _decode_response(record.response, record.response_path)
     response_id = answered.pop("response_id", None)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmtee.formats._detect import told_by
+from llmtee.formats._stored import first_chunks
 from llmtee.formats.bedrock_converse.stream import EVENTS, FAILURES
 
 _CONFIGS = ("inferenceConfig", "toolConfig", "additionalModelRequestFields", "guardrailConfig")
@@ -20,6 +21,8 @@ def _response_reason(response: Any) -> str | None:
     match response:
         case {"output": {"message": {"content": list()}}}:
             return "the response has output.message"
+        case {"stream": events}:  # boto3's own object around them
+            return next(filter(None, map(_chunk_reason, first_chunks(events))), None)
     return None
 
 
