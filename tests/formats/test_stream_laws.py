@@ -1,10 +1,9 @@
-"""Laws of streams: wherever an answer is cut, its pieces say the same; and what a stream costs."""
+"""The law of streams: wherever an answer is cut, its pieces say the same."""
 
 from __future__ import annotations
 
 import copy
 import json
-import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from random import Random
@@ -356,77 +355,3 @@ def test_wherever_an_answer_is_cut_its_pieces_say_the_same(
 def test_wherever_any_answer_is_cut(name: str, call: ModelCall, seed: int) -> None:
     assume(call.choices or call.error)
     check(name, call, seed)
-
-
-def long_text(name: str, count: int) -> list[Any]:
-    """A stream that says one text in very many chunks."""
-    response: Json = {
-        "anthropic-messages": {"type": "message", "content": [{"type": "text", "text": "x"}]},
-        "bedrock-converse": {
-            "output": {"message": {"role": "assistant", "content": [{"text": "x"}]}}
-        },
-        "gemini": {
-            "candidates": [{"index": 0, "content": {"role": "model", "parts": [{"text": "x"}]}}]
-        },
-        "openai-chat": {
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": "x"}}]
-        },
-        "openai-responses": {
-            "output": [{"type": "message", "content": [{"type": "output_text", "text": "x"}]}]
-        },
-    }[name]
-    chunks = CHUNKERS[name][0](response, lambda limit: 0)
-    place = next(i for i, chunk in enumerate(chunks) if '"x"' in json.dumps(chunk))
-    return [*chunks[:place], *[chunks[place]] * count, *chunks[place + 1 :]]
-
-
-def calls_made(work: Callable[[], object]) -> int:
-    """How many functions are called, those of C among them: a cost that no other process has a part in."""
-    count = 0
-
-    def seen(frame: object, event: str, arg: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(seen)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return count
-
-
-def texts_in(value: Any, seen: set[int]) -> Iterator[str]:
-    """Every text that an object holds, in its fields and theirs."""
-    if isinstance(value, str):
-        yield value
-    elif id(value) not in seen:
-        seen.add(id(value))
-        inner = list(value.values()) if isinstance(value, dict) else []
-        inner += list(value) if isinstance(value, list | tuple) else []
-        inner += list(vars(value).values()) if hasattr(value, "__dict__") else []
-        for one in inner:
-            yield from texts_in(one, seen)
-
-
-@each_format
-def test_the_cost_of_a_chunk_does_not_grow_with_the_stream(name: str) -> None:
-    short, long = long_text(name, 200), long_text(name, 2_000)
-    registry.format(name)  # its import is not the stream's cost
-    few = calls_made(lambda: stream_of(name, short).response())
-    many = calls_made(lambda: stream_of(name, long).response())
-    assert many / few == pytest.approx(10, rel=0.1)
-
-
-@each_format
-def test_twenty_thousand_chunks_are_joined_once(name: str) -> None:
-    chunks = long_text(name, 20_000)
-    stream = stream_of(name, chunks)
-    longest = max(map(len, texts_in(chunks, set())))
-    # Text that grew with each chunk would be copied 20,000 times: 200 million characters for these.
-    assert max(map(len, texts_in(stream, set()))) <= longest
-    [call] = registry.format(name).decode({"response": stream.response()})
-    assert isinstance(call, ModelCall)
-    assert call.output is not None
-    assert call.output.text == "x" * 20_000

@@ -133,9 +133,9 @@ class _Candidate:
         """Some models tell each source once, some tell all sources so far."""
         for key, sources in told.items():
             if isinstance(sources, list):
-                before = self._citations.get(key, [])
+                before = self._citations.setdefault(key, [])
                 again = sources[: len(before)] == before
-                self._citations[key] = sources if again else [*before, *sources]
+                before += sources[len(before) :] if again else sources
 
     def _add_part(self, part: dict[str, Any]) -> bool:
         last = self._parts[-1] if self._parts else None
