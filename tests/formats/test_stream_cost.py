@@ -78,6 +78,15 @@ def test_the_cost_of_a_chunk_does_not_grow_with_the_stream(name: str) -> None:
 
 
 @each_format
+@pytest.mark.parametrize("case", ["plain", "tools", "reasoning"])
+def test_no_text_grows_while_chunks_come(name: str, case: str) -> None:
+    path = data_dir("fixtures") / "formats" / name / "streams" / f"{case}.json"
+    chunks = [one for one in json.loads(path.read_text("utf-8"))["response"] for _ in range(50)]
+    longest = max(map(len, texts_in(chunks, set())))
+    assert max(map(len, texts_in(stream_of(name, chunks), set()))) <= longest
+
+
+@each_format
 def test_twenty_thousand_chunks_are_joined_once(name: str) -> None:
     chunks = long_stream(name, 20_000)
     stream = stream_of(name, chunks)

@@ -174,8 +174,9 @@ class TestEveryFormat:
         assert call.output.text
 
     def test_an_abandoned_record_keeps_its_own_flags(self, name: str) -> None:
-        record = {**case(name, "abandoned"), "flags": ["sampled"]}
-        assert call_of(registry.format(name), record).flags == ("sampled", INCOMPLETE)
+        for flags in (["sampled"], ["sampled", INCOMPLETE]):
+            call = call_of(registry.format(name), {**case(name, "abandoned"), "flags": flags})
+            assert call.flags == ("sampled", INCOMPLETE)
 
     def test_one_that_failed_has_the_error_and_what_came_before(self, name: str) -> None:
         call = call_of(registry.format(name), case(name, "failed"))

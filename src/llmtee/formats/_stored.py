@@ -51,7 +51,7 @@ def _flags(before: Any, told: Mapping[str, Any]) -> dict[str, Any]:
     """The record's flags and the stream's; those of a wrong type are left to the record's reader."""
     if not isinstance(before, list | tuple):
         return {} if before is None else {"flags": before}
-    return {"flags": [*before, *(one for one in told.get("flags", ()) if one not in before)]}
+    return {"flags": [*before, *told.get("flags", ())]}
 
 
 def _told(raw: Any, path: str, stream: Callable[[], StreamAccumulator]) -> dict[str, Any]:
