@@ -352,7 +352,7 @@ class TestAnswers:
         ({"request": {"messages": [{"role": 1}]}}, "request.messages[0].role"),
         ({"messages": [user({"type": "thinking", "thinking": "", "signature": []})]}, None),
         ({"response": {"usage": {}}}, "response"),
-        ({"response": [{"type": "message_start"}]}, "response"),
+        ({"response": [{"type": "message_start"}]}, "response[0].message"),
         (answer(usage={"input_tokens": "many"}), "usage.input_tokens"),
         (answer({**result("a"), "is_error": "yes"}), "content[0].is_error"),
         ({**ASK, "system": 3}, "system"),

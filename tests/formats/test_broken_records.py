@@ -77,7 +77,8 @@ def broken(record: Any, random: Random) -> Any:
 
 def fixtures(name: str) -> list[Any]:
     folder = data_dir("fixtures") / "formats" / name
-    files = sorted(path for path in folder.glob("*.json") if ".expected." not in path.name)
+    paths = (*folder.glob("*.json"), *folder.glob("streams/*.json"))
+    files = sorted(path for path in paths if not path.stem.endswith((".expected", ".whole")))
     return [json.loads(path.read_text("utf-8")) for path in files]
 
 

@@ -254,7 +254,7 @@ class TestRefused:
         [
             ({"request": {"input": [3]}}, "request.input[0]"),
             ({"request": {"messages": []}}, "request.input"),
-            ({"response": [{"type": "response.created"}]}, "response"),
+            ({"response": [{"type": "response.created"}]}, "response[0].response"),
             ({"response": {"output": {}}}, "response.output"),
             ({"response": answer({**SAID, "content": [3]})}, "response.output[0].content[0]"),
             ({"response": answer(usage={"input_tokens": "x"})}, "response.usage.input_tokens"),

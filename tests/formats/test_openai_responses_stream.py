@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmtee.errors import InputError
 from llmtee.formats.openai_responses.codec import decode_record
 from llmtee.formats.openai_responses.stream import ResponsesStream
 from llmtee.model import CitationPart, ReasoningPart, TextPart, ToolCallPart
@@ -128,7 +129,21 @@ def test_deltas_without_a_beginning_are_kept() -> None:
 
 def test_nothing_is_no_response() -> None:
     assert stream([]).response() is None
-    assert stream([None, 3, {}, {"type": "response.new", "output_index": 0}]).response() is None
+    assert stream([{}, {"type": "response.new", "output_index": 0}]).response() is None
+
+
+def test_progress_is_left_out() -> None:
+    progress = {"type": "response.web_search_call.searching", "output_index": 0, "item_id": "ws_1"}
+    assert stream([*EVENTS, progress]).response() == stream(EVENTS).response()
+
+
+def test_without_an_index_an_event_is_about_the_latest_item() -> None:
+    begin, *others = EVENTS[7:11]
+    bare = [{k: v for k, v in one.items() if k != "output_index"} for one in others]
+    assert (
+        stream([EVENTS[2], begin, *bare]).response()
+        == stream([EVENTS[2], begin, *others]).response()
+    )
 
 
 def test_what_was_handed_in_is_not_changed() -> None:
@@ -147,11 +162,17 @@ def test_any_cut_can_be_read(length: int) -> None:
 
 
 @given(st.lists(st.sampled_from(EVENTS), max_size=8), strategies.json_values(), st.data())
-def test_events_in_any_order_and_broken_ones_never_raise(
+def test_events_in_any_order_and_broken_ones_are_taken_or_refused(
     events: list[dict[str, Any]], odd: Any, data: st.DataObject
 ) -> None:
     broken = [dict(one) for one in events]
     if broken:
         one = data.draw(st.sampled_from(broken))
         one[data.draw(st.sampled_from(sorted(one)))] = odd
-    stream([*broken, odd]).response()
+    found = ResponsesStream()
+    for one in [*broken, odd]:
+        try:
+            found.add(one)
+        except InputError as error:
+            assert (error.path or "").startswith("[")  # noqa: PT017 - only some of them are refused
+    found.response()

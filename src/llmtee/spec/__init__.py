@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmtee.spec.format import Format
 from llmtee.spec.settings import Env, ExporterSettings
+from llmtee.spec.stream import INCOMPLETE, StreamAccumulator, stream_fields
 from llmtee.spec.trimming import middle, trim_middle
 from llmtee.spec.vendor import Capabilities, Limits, RetryPolicy, State, Vendor
 from llmtee.spec.verdict import (
@@ -20,6 +21,7 @@ from llmtee.spec.verdict import (
 from llmtee.spec.wire import Exchange, Failure, Note, Request, WireItem
 
 __all__ = [
+    "INCOMPLETE",
     "Capabilities",
     "Delivered",
     "Env",
@@ -34,6 +36,7 @@ __all__ = [
     "Retry",
     "RetryPolicy",
     "State",
+    "StreamAccumulator",
     "TooLarge",
     "Unauthorised",
     "Unknown",
@@ -43,5 +46,6 @@ __all__ = [
     "error_text",
     "judge_plainly",
     "middle",
+    "stream_fields",
     "trim_middle",
 ]

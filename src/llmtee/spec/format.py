@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmtee.model import Item, ModelCall
+from llmtee.spec.stream import StreamAccumulator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,3 +26,6 @@ class Format:
     """A model call as ``{"request": …, "response": …}``; ``None`` where the shape is only read."""
     detect: Callable[[Any], str | None]
     """Why a record is surely of this format, in a few words; ``None`` if it is not."""
+    stream: Callable[[], StreamAccumulator] | None = None
+    """A new accumulator for one streamed answer; ``None`` where the shape is not streamed. ``decode`` of a format that
+    has one also reads records whose response is a list of chunks, or the text of server-sent events."""

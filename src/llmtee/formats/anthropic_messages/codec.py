@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from llmtee.errors import InputError
 from llmtee.formats import records
+from llmtee.formats._stored import joined
 from llmtee.formats.anthropic_messages.detect import detect
 from llmtee.formats.anthropic_messages.messages import (
     decode_answer,
@@ -19,6 +20,7 @@ from llmtee.formats.anthropic_messages.messages import (
     encode_input,
 )
 from llmtee.formats.anthropic_messages.own import OWNER, own, owned
+from llmtee.formats.anthropic_messages.stream import AnthropicStream
 from llmtee.formats.anthropic_messages.tools import decode_tools, encode_tools
 from llmtee.formats.anthropic_messages.usage import decode_usage, encode_usage
 from llmtee.jsonfields import as_object, join, rest, text_or_none
@@ -77,6 +79,8 @@ def decode(raw: Any) -> list[Item]:
 def decode_record(raw: Any) -> ModelCall:
     """One record, ``{"request": …, "response": …}`` with what stands beside them, or either alone.
 
+    A response that is a list of chunks, or the text of server-sent events, is put together first.
+
     What the record says of the event (see ``formats/records.py``) goes before what request and response say:
 
     - the id is the record's own, else derived from the response's ``id``, else from the whole record;
@@ -90,7 +94,7 @@ def decode_record(raw: Any) -> ModelCall:
     Raises:
         InputError: something is not of the shape; the error names its JSON path.
     """
-    record = records.read(raw, _kind)
+    record = records.read(joined(raw, AnthropicStream), _kind)
     asked = _decode_request(record.request, record.request_path)
     answered = _decode_response(record.response, record.response_path)
     response_id = answered.pop("response_id", None)
@@ -182,10 +186,6 @@ def _decode_response(raw: Any, path: str) -> dict[str, Any]:
     if isinstance(raw, str):
         # A gateway's page with status 200 reaches the application as text: kept in ``native`` as it came.
         return {"flags": ("response_not_json",)}
-    if isinstance(raw, list):
-        raise InputError(
-            "holds the events of a stream; join them into one message first", path=path
-        )
     response = as_object(raw, path)
     if "content" not in response and response.get("error") is None:
         raise InputError(
@@ -309,4 +309,5 @@ FORMAT = Format(
     decode=decode,
     encode=encode_call,
     detect=detect,
+    stream=AnthropicStream,
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmtee.formats._detect import told_by
+
 _BLOCKS = ("tool_use", "tool_result", "thinking", "redacted_thinking", "server_tool_use")
 _OTHER_REQUESTS = {"input", "contents", "inferenceConfig", "modelId", "toolConfig"}
 _OTHER_MESSAGE = {"tool_calls", "function_call", "tool_call_id", "refusal"}
@@ -12,17 +14,7 @@ _OTHER_MESSAGE = {"tool_calls", "function_call", "tool_call_id", "refusal"}
 
 def detect(raw: Any) -> str | None:
     """Why a record is surely of this format; ``None`` if it is not."""
-    if not isinstance(raw, Mapping) or "kind" in raw:
-        return None
-    enveloped = "request" in raw or "response" in raw
-    request = raw.get("request") if enveloped else raw
-    response = raw.get("response") if enveloped else raw
-    if reason := _response_reason(response):
-        return reason
-    failed = isinstance(response, Mapping) and response.keys() == {"error"}
-    if enveloped and response is not None and not failed:
-        return None  # another provider's answer, to a request that may look alike
-    return _request_reason(request)
+    return told_by(raw, response=_response_reason, chunk=_chunk_reason, request=_request_reason)
 
 
 def _response_reason(response: Any) -> str | None:
@@ -32,6 +24,18 @@ def _response_reason(response: Any) -> str | None:
         case {"type": "error", "error": {"type": str(), "message": str()}}:
             return "the response is an error of Anthropic's shape"
     return None
+
+
+def _chunk_reason(chunk: Any) -> str | None:
+    match chunk:
+        case (
+            {"type": "message_start", "message": Mapping()}
+            | {"type": "content_block_start", "content_block": Mapping()}
+            | {"type": "content_block_delta", "delta": Mapping()}
+            | {"type": "message_delta", "delta": Mapping()}
+        ):
+            return f"its type is {chunk['type']}"
+    return _response_reason(chunk)
 
 
 def _request_reason(request: Any) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from llmtee import jsontext
 from llmtee.jsonfields import as_list, as_object, as_text, rest, text_or_none
 from llmtee.model import (
     AnyPart,
@@ -39,6 +40,8 @@ _MIMES = {
 }
 _FORMATS = {mime: form for form, mime in _MIMES.items()}
 _DEFAULTS = {"image": "png", "audio": "wav", "video": "mp4", "document": "txt"}
+_BARE = "text"
+"""Kept under ``input`` of a tool call whose input is text instead of an object: its stream was cut short."""
 _STATUS = {"success": False, "error": True}
 
 
@@ -114,13 +117,29 @@ def _other(raw: Mapping[str, Any]) -> OtherPart:
 def _tool_use(raw: Mapping[str, Any], body: Mapping[str, Any], path: str) -> ToolCallPart:
     kind = body.get("type")
     known = ["toolUseId", "name", "input", *(["type"] if isinstance(kind, str) else [])]
+    received = body.get("input")
+    text = received if isinstance(received, str) else None  # of a stream that was cut short
     return ToolCallPart(
         id=text_or_none(body.get("toolUseId"), f"{path}.toolUseId"),
         name=as_text(body.get("name", ""), f"{path}.name"),
-        arguments=body.get("input"),
+        arguments=received if text is None else _parsed(text),
+        arguments_text=text,
         call_type=kind if isinstance(kind, str) else "function",
-        extra=owned({**nested("toolUse", rest(body, *known)), **rest(raw, "toolUse")}),
+        extra=owned(
+            {
+                **nested("toolUse", rest(body, *known)),
+                **rest(raw, "toolUse"),
+                **({} if text is None else {"input": _BARE}),
+            }
+        ),
     )
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return jsontext.loads(text)
+    except ValueError:
+        return None
 
 
 def _tool_result(raw: Mapping[str, Any], body: Mapping[str, Any], path: str) -> ToolResultPart:
@@ -338,9 +357,10 @@ def _encode_media(part: MediaPart) -> dict[str, Any]:
 def _encode_tool_use(part: ToolCallPart) -> dict[str, Any]:
     extra = own(part)
     arguments = part.arguments
-    if (
-        arguments is None and part.arguments_text
-    ):  # no JSON: the input of a custom tool, or cut short
+    bare = extra.pop("input", None) == _BARE
+    if bare and part.arguments_text is not None:
+        arguments = part.arguments_text
+    elif arguments is None and part.arguments_text:  # no JSON: a custom tool's, or cut short
         arguments = {"input": part.arguments_text}
     body = {"toolUseId": part.id, "name": part.name, "input": arguments}
     kind = {} if part.call_type in ("function", "custom") else {"type": part.call_type}

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from llmtee.errors import InputError
 from llmtee.formats import records
+from llmtee.formats._stored import joined
 from llmtee.formats.bedrock_converse.blocks import (
     OWNER,
     inner,
@@ -27,6 +28,7 @@ from llmtee.formats.bedrock_converse.messages import (
     encode_message,
     encode_messages,
 )
+from llmtee.formats.bedrock_converse.stream import ConverseStream
 from llmtee.formats.bedrock_converse.tools import decode_tools, encode_tools
 from llmtee.formats.bedrock_converse.usage import decode_usage, encode_usage, usage_flags
 from llmtee.jsonfields import as_number, as_object, join, rest, text_or_none
@@ -84,6 +86,9 @@ def decode(raw: Any) -> list[Item]:
 def decode_record(raw: Any) -> ModelCall:
     """One record, ``{"request": …, "response": …}`` with what stands beside them, or either alone.
 
+    A response that is a list of events, or the text of server-sent events, is put together first; so is the list under
+    ``stream`` in what boto3 gives.
+
     What the record says of the event (see ``formats/records.py``) goes before what request and response say. The id is
     the record's own, else derived from the request id in ``ResponseMetadata``, else from the whole record; the
     duration is ``metrics.latencyMs``. What has no canonical home is in ``extra["bedrock-converse"]``.
@@ -91,7 +96,7 @@ def decode_record(raw: Any) -> ModelCall:
     Raises:
         InputError: something is not of the shape; the error names its JSON path.
     """
-    record = records.read(raw, _kind)
+    record = records.read(joined(raw, ConverseStream, within="stream"), _kind)
     asked = _decode_request(record.request, record.request_path)
     answered = _decode_response(record.response, record.response_path)
     response_id = answered.pop("response_id", None)
@@ -307,4 +312,5 @@ FORMAT = Format(
     decode=decode,
     encode=encode_call,
     detect=detect,
+    stream=ConverseStream,
 )

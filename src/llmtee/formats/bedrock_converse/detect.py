@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmtee.formats._detect import told_by
+from llmtee.formats._stored import first_chunks
+from llmtee.formats.bedrock_converse.stream import EVENTS, FAILURES
+
 _CONFIGS = ("inferenceConfig", "toolConfig", "additionalModelRequestFields", "guardrailConfig")
 
 
 def detect(raw: Any) -> str | None:
     """Why a record is surely of this format; ``None`` if it is not."""
-    if not isinstance(raw, Mapping) or "kind" in raw:
-        return None
-    enveloped = "request" in raw or "response" in raw
-    request = raw.get("request") if enveloped else raw
-    response = raw.get("response") if enveloped else raw
+    return told_by(raw, response=_response_reason, chunk=_chunk_reason, request=_request_reason)
+
+
+def _response_reason(response: Any) -> str | None:
     match response:
         case {"output": {"message": {"content": list()}}}:
             return "the response has output.message"
-    failed = isinstance(response, Mapping) and ("Error" in response or response.keys() == {"error"})
-    if enveloped and response is not None and not failed:
-        return None
-    return _request_reason(request)
+        case {"stream": events}:  # boto3's own object around them
+            return next(filter(None, map(_chunk_reason, first_chunks(events))), None)
+    return None
+
+
+def _chunk_reason(chunk: Any) -> str | None:
+    found = [key for key in (*EVENTS[:-1], *FAILURES) if isinstance(chunk.get(key), Mapping)]
+    return f"it has {found[0]}" if found else None
 
 
 def _request_reason(request: Any) -> str | None:

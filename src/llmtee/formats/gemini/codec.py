@@ -12,6 +12,7 @@ from typing import Any
 
 from llmtee.errors import InputError
 from llmtee.formats import records
+from llmtee.formats._stored import joined
 from llmtee.formats.gemini.detect import detect, kind
 from llmtee.formats.gemini.names import (
     OWNER,
@@ -22,6 +23,7 @@ from llmtee.formats.gemini.names import (
 )
 from llmtee.formats.gemini.request import decode_request, encode_request
 from llmtee.formats.gemini.response import decode_response, encode_response
+from llmtee.formats.gemini.stream import GeminiStream
 from llmtee.formats.gemini.tools import Pairing
 from llmtee.jsonfields import text_or_none
 from llmtee.model import Item, ModelCall, Native
@@ -39,6 +41,8 @@ def decode(raw: Any) -> list[Item]:
 def decode_record(raw: Any) -> ModelCall:
     """One record, ``{"request": …, "response": …}`` with what stands beside them, or either alone.
 
+    A response that is a list of chunks, or the text of server-sent events, is put together first.
+
     What the record says of the event (see ``formats/records.py``) goes before what request and response say:
 
     - the id is the record's own, else derived from ``responseId``, else from the whole record;
@@ -53,7 +57,7 @@ def decode_record(raw: Any) -> ModelCall:
     Raises:
         InputError: something is not of the shape; the error names its JSON path.
     """
-    record = records.read(raw, kind)
+    record = records.read(joined(raw, GeminiStream), kind)
     pairing = Pairing()
     asked, request_spelling = _side(record.request, record.request_path, pairing, decode_request)
     answered, spelling = _side(record.response, record.response_path, pairing, decode_response)
@@ -127,4 +131,5 @@ FORMAT = Format(
     decode=decode,
     encode=encode_call,
     detect=detect,
+    stream=GeminiStream,
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from llmtee.formats._detect import told_by
+
 
 def kind(raw: Mapping[str, Any]) -> Literal["request", "response"] | None:
     """What a record without an envelope is."""
@@ -18,17 +20,7 @@ def kind(raw: Mapping[str, Any]) -> Literal["request", "response"] | None:
 
 def detect(raw: Any) -> str | None:
     """Why a record is surely of this format; ``None`` if it is not."""
-    if not isinstance(raw, Mapping) or "kind" in raw:
-        return None
-    enveloped = "request" in raw or "response" in raw
-    request = raw.get("request") if enveloped else raw
-    response = raw.get("response") if enveloped else raw
-    if reason := _response_reason(response):
-        return reason
-    failed = isinstance(response, Mapping) and response.keys() == {"error"}
-    if enveloped and response is not None and not failed:
-        return None
-    return _request_reason(request)
+    return told_by(raw, response=_response_reason, chunk=_chunk_reason, request=_request_reason)
 
 
 def _response_reason(response: Any) -> str | None:
@@ -46,6 +38,13 @@ def _response_reason(response: Any) -> str | None:
     if isinstance(usage, Mapping) and {"promptTokenCount", "prompt_token_count"} & usage.keys():
         return "the response has usageMetadata with promptTokenCount"
     return None
+
+
+def _chunk_reason(chunk: Any) -> str | None:
+    match chunk:
+        case {"error": {"code": int(), "status": str()}}:
+            return "it is an error of Google's shape"
+    return _response_reason(chunk)
 
 
 def _request_reason(request: Any) -> str | None:

@@ -57,8 +57,6 @@ def decode_response(raw: Any, path: str, pairing: Pairing) -> dict[str, Any]:
     if isinstance(raw, str):
         # A gateway's page with status 200 reaches the application as text: kept in ``native`` as it came.
         return {"flags": ("response_not_json",)}
-    if isinstance(raw, list):
-        raise InputError("holds the chunks of a stream; join them into one response", path=path)
     response = as_object(raw, path)
     if not any(key in response for key in (*_KNOWN, _FEEDBACK)):
         raise InputError(

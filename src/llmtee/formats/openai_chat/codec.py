@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from llmtee.errors import InputError
 from llmtee.formats import records
+from llmtee.formats._stored import joined
 from llmtee.formats.openai_chat.detect import detect, looks_like_request
 from llmtee.formats.openai_chat.messages import (
     decode_message,
@@ -20,6 +21,7 @@ from llmtee.formats.openai_chat.messages import (
     encode_messages,
 )
 from llmtee.formats.openai_chat.parts import OWNER, own, owned
+from llmtee.formats.openai_chat.stream import ChatStream
 from llmtee.formats.openai_chat.tools import decode_tools, encode_tools
 from llmtee.formats.openai_chat.usage import decode_cost, decode_usage, encode_usage
 from llmtee.formats.providers import provider_of
@@ -75,6 +77,8 @@ def decode(raw: Any) -> list[Item]:
 def decode_record(raw: Any) -> ModelCall:
     """One record, ``{"request": …, "response": …}`` with what stands beside them, or either alone.
 
+    A response that is a list of chunks, or the text of server-sent events, is put together first.
+
     What the record says of the event (see ``formats/records.py``) goes before what request and response say:
 
     - the id is the record's own, else derived from the response's ``id``, else from the whole record;
@@ -88,7 +92,7 @@ def decode_record(raw: Any) -> ModelCall:
     Raises:
         InputError: something is not of the shape; the error names its JSON path.
     """
-    record = records.read(raw, _kind)
+    record = records.read(joined(raw, ChatStream), _kind)
     asked = _decode_request(record.request, record.request_path)
     answered = _decode_response(record.response, record.response_path)
     response_id = answered.pop("response_id", None)
@@ -158,9 +162,9 @@ def _decode_response(raw: Any, path: str) -> dict[str, Any]:
     if isinstance(raw, str):
         # A gateway's page with status 200 reaches the application as text: kept in ``native`` as it came.
         return {"flags": ("response_not_json",)}
-    if isinstance(raw, list) or _is_chunk(raw):
+    if _is_chunk(raw):
         raise InputError(
-            "holds the chunks of a stream; join them into one chat.completion first", path=path
+            "holds one chunk of a stream; a list of all its chunks can be read", path=path
         )
     response = as_object(raw, path)
     if response.get("choices") is None and response.get("error") is None:
@@ -314,4 +318,5 @@ FORMAT = Format(
     decode=decode,
     encode=encode_call,
     detect=detect,
+    stream=ChatStream,
 )

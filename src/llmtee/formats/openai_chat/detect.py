@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmtee.formats._detect import told_by
+
 _OTHER_REQUESTS = {
     "input": "with 'input' it is a request of OpenAI Responses",
     "contents": "with 'contents' it is a request of Gemini",
@@ -16,31 +18,27 @@ _OTHER_PARTS = {"tool_use", "tool_result", "thinking", "redacted_thinking", "ima
 
 def detect(raw: Any) -> str | None:
     """Why a record is surely of this format; ``None`` if it is not."""
-    if (
-        not isinstance(raw, Mapping) or "kind" in raw
-    ):  # our own events have choices with messages, too
-        return None
-    enveloped = "request" in raw or "response" in raw
-    request = raw.get("request") if enveloped else raw
-    response = raw.get("response") if enveloped else raw
-    if reason := _response_reason(response):
-        return reason
-    failed = isinstance(response, Mapping) and response.keys() == {"error"}
-    if enveloped and response is not None and not failed:
-        return None  # another provider's answer, to a request that may look alike
-    return _request_reason(request)
+    return told_by(raw, response=_response_reason, chunk=_chunk_reason, request=_request_reason)
 
 
 def _response_reason(response: Any) -> str | None:
-    first = response[0] if isinstance(response, list) and response else response
-    if not isinstance(first, Mapping):
+    if not isinstance(response, Mapping):
         return None
-    if first.get("object") in ("chat.completion", "chat.completion.chunk"):
-        return f"the response's object is {first['object']}"
-    match first.get("choices"):
+    if response.get("object") in ("chat.completion", "chat.completion.chunk"):
+        return f"the response's object is {response['object']}"
+    match response.get("choices"):
         case [{"message": Mapping()}, *_]:
             return "the response has choices[].message"
     return None
+
+
+def _chunk_reason(chunk: Any) -> str | None:
+    match chunk:
+        case {"object": "chat.completion.chunk"}:
+            return "its object is chat.completion.chunk"
+        case {"choices": [{"delta": Mapping()}, *_]}:
+            return "it has choices[].delta"
+    return _response_reason(chunk)
 
 
 def _request_reason(request: Any) -> str | None:

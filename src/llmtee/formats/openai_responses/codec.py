@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from llmtee.errors import InputError
 from llmtee.formats import records
+from llmtee.formats._stored import joined
 from llmtee.formats.openai_chat.usage import decode_cost
 from llmtee.formats.openai_responses.context import (
     conversation_of,
@@ -27,6 +28,7 @@ from llmtee.formats.openai_responses.items import (
     encode_message,
 )
 from llmtee.formats.openai_responses.parts import OWNER, own, owned
+from llmtee.formats.openai_responses.stream import ResponsesStream
 from llmtee.formats.openai_responses.tools import decode_tools, encode_tools
 from llmtee.formats.openai_responses.usage import (
     decode_usage,
@@ -68,6 +70,8 @@ def decode(raw: Any) -> list[Item]:
 def decode_record(raw: Any) -> ModelCall:
     """One record, ``{"request": …, "response": …}`` with what stands beside them, or either alone.
 
+    A response that is a list of chunks, or the text of server-sent events, is put together first.
+
     What the record says of the event (see ``formats/records.py``) goes before what request and response say:
 
     - the id is the record's own, else derived from the response's ``id``, else from the whole record;
@@ -82,7 +86,7 @@ def decode_record(raw: Any) -> ModelCall:
     Raises:
         InputError: something is not of the shape; the error names its JSON path.
     """
-    record = records.read(raw, _kind)
+    record = records.read(joined(raw, ResponsesStream), _kind)
     asked = _decode_request(record.request, record.request_path)
     answered = _decode_response(record.response, record.response_path)
     given = dict(record.fields)
@@ -166,9 +170,9 @@ def _decode_response(raw: Any, path: str) -> dict[str, Any]:
     if isinstance(raw, str):
         # A gateway's page with status 200 reaches the application as text: kept in ``native`` as it came.
         return {"flags": ("response_not_json",)}
-    if isinstance(raw, list) or _is_stream_event(raw):
+    if _is_stream_event(raw):
         raise InputError(
-            "holds the events of a stream; join them into one response first", path=path
+            "holds one event of a stream; a list of all its events can be read", path=path
         )
     response = as_object(raw, path)
     if all(response.get(key) is None for key in ("output", "error", "status")):
@@ -295,4 +299,5 @@ FORMAT = Format(
     decode=decode,
     encode=encode_call,
     detect=detect,
+    stream=ResponsesStream,
 )

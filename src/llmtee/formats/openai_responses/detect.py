@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmtee.formats._detect import told_by
+
 _SURE = {
     *("instructions", "max_output_tokens", "reasoning", "text", "store", "include", "truncation"),
     *(
@@ -30,17 +32,7 @@ _OTHER_REQUESTS = {
 
 def detect(raw: Any) -> str | None:
     """Why a record is surely of this format; ``None`` if it is not."""
-    if not isinstance(raw, Mapping) or "kind" in raw:
-        return None
-    enveloped = "request" in raw or "response" in raw
-    request = raw.get("request") if enveloped else raw
-    response = raw.get("response") if enveloped else raw
-    if reason := _response_reason(response):
-        return reason
-    failed = isinstance(response, Mapping) and response.keys() == {"error"}
-    if enveloped and response is not None and not failed:
-        return None  # another provider's answer, to a request that may look alike
-    return _request_reason(request)
+    return told_by(raw, response=_response_reason, chunk=_chunk_reason, request=_request_reason)
 
 
 def _response_reason(response: Any) -> str | None:
@@ -55,6 +47,15 @@ def _response_reason(response: Any) -> str | None:
         and isinstance(response.get("output"), list)
     ):
         return "the response has an id of Responses and output items"
+    return None
+
+
+def _chunk_reason(chunk: Any) -> str | None:
+    match chunk:
+        case {"type": str(kind)} if kind.startswith("response."):
+            return f"its type is {kind}"
+        case {"type": "error", "sequence_number": int()}:
+            return "it is an error with a sequence_number"
     return None
 
 

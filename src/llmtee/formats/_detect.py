@@ -1,0 +1,37 @@
+"""How a provider's format tells its records, whichever provider it is: the answer first, the request where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from llmtee.formats._stored import first_chunks, is_stream
+
+Reason: TypeAlias = Callable[[Any], str | None]
+"""Why a part of a record is surely of a format, in a few words; ``None`` if it is not."""
+
+
+def told_by(raw: Any, *, response: Reason, chunk: Reason, request: Reason) -> str | None:
+    """Why a record is surely of a format, by what tells of its response, of a chunk of a stream, and of its request."""
+    if is_stream(raw):
+        raw = {"response": raw}
+    if not isinstance(raw, Mapping) or "kind" in raw:  # our own events have a kind
+        return None
+    enveloped = "request" in raw or "response" in raw
+    asked = raw.get("request") if enveloped else raw
+    answered = raw.get("response") if enveloped else raw
+    chunks = list(first_chunks(answered))
+    if reason := next((why for one in chunks if (why := chunk(one))), None):
+        return f"a chunk of the stream: {reason}"
+    if not chunks and (reason := response(answered)):
+        return reason
+    if enveloped and answered is not None and not all(map(_failed, chunks or [answered])):
+        return None  # another provider's answer, to a request that may look alike
+    return request(asked)
+
+
+def _failed(answer: Any) -> bool:
+    """Whether an answer is an error that does not tell whose it is, or nothing at all."""
+    if is_stream(answer):
+        return not answer
+    return isinstance(answer, Mapping) and (answer.keys() == {"error"} or "Error" in answer)
