@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmtee.spec.format import Format
+from llmtee.spec.format import Format, Traces
 from llmtee.spec.settings import Env, ExporterSettings
 from llmtee.spec.trimming import middle, trim_middle
 from llmtee.spec.vendor import Capabilities, Limits, RetryPolicy, State, Vendor
@@ -35,6 +35,7 @@ __all__ = [
     "RetryPolicy",
     "State",
     "TooLarge",
+    "Traces",
     "Unauthorised",
     "Unknown",
     "Vendor",

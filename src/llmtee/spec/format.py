@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from llmtee.model import Item, ModelCall
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traces:
+    """How the parts of a trace that stand in several records, files or batches are put together. Pure functions.
+
+    ``decode`` of a format that has it is ``join`` of all that ``split`` finds in the one record.
+    """
+
+    split: Callable[[Any], list[tuple[str | None, Any]]]
+    """The parts in a record, each with the id of its trace; ``None`` for a part that belongs to none.
+    Raises ``InputError`` as ``decode`` does; what it gives can always be joined."""
+    join: Callable[[Sequence[Any]], list[Item]]
+    """The events of some parts, whichever records they came in. Formats that share it share their traces."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,3 +39,5 @@ class Format:
     """A model call as ``{"request": …, "response": …}``; ``None`` where the shape is only read."""
     detect: Callable[[Any], str | None]
     """Why a record is surely of this format, in a few words; ``None`` if it is not."""
+    traces: Traces | None = None
+    """Where a record may be a part of a trace: how a reader of many records joins them."""
