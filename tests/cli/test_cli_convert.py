@@ -32,18 +32,18 @@ def test_records_become_any_target(
     llmtee: Run, logs: Path, tmp_path: Path, target: str, count: int
 ) -> None:
     done = llmtee("convert", logs, "--from", "openai-chat", "--to", target, "-o", "out.jsonl")
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.complaints) == (0, "")
     out = _lines(tmp_path / "out.jsonl")
     assert len(out) == count  # bodies as they are posted: HoneyHive takes a session in one
     assert "answer 10" in json.dumps(out)
     back = llmtee("convert", "out.jsonl", "--from", target, "--to", "llmtee", "-o", "-")
-    assert (back.code, back.err) == (0, "")
+    assert (back.code, back.complaints) == (0, "")
     assert "answer 10" in back.out
 
 
 def test_stdin_to_stdout(llmtee: Run, logs: Path) -> None:
     done = llmtee("convert", "-", "--to", "llmtee", "-o", "-", stdin=logs.read_bytes())
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.complaints) == (0, "")
     events = [json.loads(line) for line in done.out.splitlines()]
     assert [event["kind"] for event in events] == ["model_call"] * 10
 
@@ -60,7 +60,7 @@ def test_the_fixtures_convert_whole(llmtee: Run, tmp_path: Path) -> None:
     folder = Path(__file__).parents[2] / "fixtures" / "conversations"
     files = sorted(folder.glob("*.jsonl"))
     done = llmtee("convert", *files, "--to", "llmtee", "-o", "out.jsonl")
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.complaints) == (0, "")
     lines = sum(len(path.read_bytes().splitlines()) for path in files)
     assert len(_lines(tmp_path / "out.jsonl")) == lines
 
@@ -74,7 +74,7 @@ def test_a_line_cut_in_the_middle_is_named_and_the_others_are_done(
     assert done.code == 1
     assert f"{broken_logs}:3: " in done.err
     assert "Traceback" not in done.err
-    assert len(done.err.splitlines()) == 1
+    assert len(done.complaints.splitlines()) == 1
     assert len(_lines(tmp_path / "o.jsonl")) == 9
 
 
