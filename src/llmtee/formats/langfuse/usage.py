@@ -12,51 +12,19 @@ from decimal import Decimal
 from typing import Any
 
 from llmtee.formats._traced.fields import Row, tokens, unwrapped
+from llmtee.formats.conventions import LANGFUSE, LANGFUSE_OLDER
 from llmtee.jsonfields import as_amount, as_object, join
 from llmtee.model import Cost, Usage
 
-_WRITES = {
-    "input_cache_creation": "cache_write",
-    "input_cache_write": "cache_write",
-    "cache_creation_input_tokens": "cache_write",
-    "cache_creation": "cache_write",
-    "input_cache_creation_5m": "cache_write_5m",
-    "cache_creation_5m": "cache_write_5m",
-    "ephemeral_5m_input_tokens": "cache_write_5m",
-    "input_cache_creation_1h": "cache_write_1h",
-    "cache_creation_1h": "cache_write_1h",
-    "ephemeral_1h_input_tokens": "cache_write_1h",
-}
-_NAMES = {
-    "input_cached": "cache_read",
-    "input_cached_tokens": "cache_read",
-    "input_cache_read": "cache_read",
-    "cache_read_input_tokens": "cache_read",
-    "cache_read": "cache_read",
-    "output_reasoning": "reasoning",
-    "output_reasoning_tokens": "reasoning",
-    "reasoning_tokens": "reasoning",
-    "output_accepted_prediction_tokens": "accepted_prediction",
-    "output_rejected_prediction_tokens": "rejected_prediction",
-    **{
-        f"{side}_{what}{ending}": f"{what}_{side}"
-        for side in ("input", "output")
-        for what in ("text", "audio", "image", "video")
-        for ending in ("", "_tokens")
-    },
-    **_WRITES,
-}
+_NAMES = LANGFUSE.totals
+_WRITES = [
+    key
+    for name in ("cache_write", "cache_write_5m", "cache_write_1h")
+    for key in LANGFUSE.counts[name]
+]
 _SUMS = ("total", "total_tokens")
 _OUTPUTS = ("output", "completion", "reasoning")
 _INPUTS = ("input", "prompt", "cache_", "ephemeral_")
-_LEGACY = {
-    "input": "input_tokens",
-    "promptTokens": "input_tokens",
-    "output": "output_tokens",
-    "completionTokens": "output_tokens",
-    "total": "total_tokens",
-    "totalTokens": "total_tokens",
-}
 
 
 def decode_usage(row: Row) -> Usage | None:
@@ -106,7 +74,7 @@ def _side(key: str) -> str | None:
 def _decode_older(raw: Mapping[str, Any], path: str) -> Usage | None:
     counts = {
         name: tokens(raw[key], join(path, key))
-        for key, name in _LEGACY.items()
+        for key, name in LANGFUSE_OLDER.totals.items()
         if raw.get(key) is not None
     }
     return Usage(**counts, raw=raw) if counts else None

@@ -6,49 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from llmtee.errors import InputError
+from llmtee.formats.conventions import OTEL
 from llmtee.formats.otel_genai.attributes import Attributes, whole
 from llmtee.jsonfields import as_amount
 from llmtee.model import Cost, Usage
 
-_GEN, _OI = "gen_ai.usage.", "llm.token_count."
-_SPELLINGS: dict[str, tuple[str, ...]] = {
-    "input_tokens": (
-        *(_GEN + "input_tokens", _OI + "prompt", _GEN + "prompt_tokens"),
-        *("llm.usage.prompt_tokens", "ai.usage.inputTokens", "ai.usage.promptTokens"),
-    ),
-    "output_tokens": (
-        *(_GEN + "output_tokens", _OI + "completion", _GEN + "completion_tokens"),
-        *("llm.usage.completion_tokens", "ai.usage.outputTokens", "ai.usage.completionTokens"),
-    ),
-    "total_tokens": (
-        *(_OI + "total", _GEN + "total_tokens", "llm.usage.total_tokens"),
-        "ai.usage.totalTokens",
-    ),
-    "cache_read": (
-        *(_GEN + "cache_read.input_tokens", _OI + "prompt_details.cache_read"),
-        *(_GEN + "cache_read_input_tokens", _GEN + "cache_read_tokens"),
-        *(_GEN + "details.cache_read_tokens", _GEN + "details.cached_tokens"),
-        *("ai.usage.cachedInputTokens", "ai.usage.inputTokenDetails.cacheReadTokens"),
-    ),
-    "cache_write": (
-        *(_GEN + "cache_creation.input_tokens", _OI + "prompt_details.cache_write"),
-        *(_GEN + "cache_creation_input_tokens", _GEN + "cache_write_tokens"),
-        *(_GEN + "details.cache_write_tokens", "ai.usage.inputTokenDetails.cacheWriteTokens"),
-    ),
-    "reasoning": (
-        *(_GEN + "reasoning.output_tokens", _OI + "completion_details.reasoning"),
-        *(_GEN + "reasoning_tokens", _GEN + "details.reasoning_tokens"),
-        *("ai.usage.reasoningTokens", "ai.usage.outputTokenDetails.reasoningTokens"),
-    ),
-    "audio_input": (_GEN + "audio.input_tokens", _OI + "prompt_details.audio"),
-    "audio_output": (_GEN + "audio.output_tokens", _OI + "completion_details.audio"),
-    **{
-        f"{kind}_{way}": (f"{_GEN}{kind}.{way}_tokens",)
-        for kind in ("text", "image", "video")
-        for way in ("input", "output")
-    },
-}
-_BLOCKS = (_GEN, _OI, "llm.usage.", "ai.usage.")
+_BLOCKS = ("gen_ai.usage.", "llm.token_count.", "llm.usage.", "ai.usage.")
 _EXCLUSIVE = "usage: input was reported without caches; they were added"
 
 
@@ -63,7 +26,7 @@ def read_usage(attributes: Attributes) -> tuple[Usage | None, tuple[str, ...]]:
     }
     if not raw:
         return None, ()
-    counts = {name: attributes.count(*keys) for name, keys in _SPELLINGS.items()}
+    counts = {name: attributes.count(*keys) for name, keys in OTEL.counts.items()}
     attributes.take(*raw)  # the others are in the raw block
     flags: tuple[str, ...] = ()
     given, caches = (
