@@ -29,8 +29,8 @@ class Convention:
     """The same for the output total."""
     decided: str | None = None
     """How it is told, record by record, whether the input holds its caches, where producers differ."""
-    disjoint: bool = False
-    """Whether every count is a bucket of its own, so that a total is the sum of its side."""
+    sides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Where every count is a bucket of its own: totals to what the keys that they are the sums of begin with."""
     totals: Mapping[str, str] = field(init=False)
     """Paths at the top of the block, to the counts that they hold."""
     details: Mapping[str, Mapping[str, str]] = field(init=False)
@@ -188,7 +188,10 @@ LANGFUSE = Convention(
             for kind in _MODALITIES
         },
     },
-    disjoint=True,
+    sides={
+        "output_tokens": ("output", "completion", "reasoning"),
+        "input_tokens": ("input", "prompt", "cache_", "ephemeral_"),
+    },
 )
 LANGFUSE_OLDER = Convention(
     source="Langfuse's API before `usageDetails`: `usage`",

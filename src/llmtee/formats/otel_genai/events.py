@@ -204,6 +204,7 @@ def _parameters(attributes: Attributes) -> dict[str, Any]:
         ("", given),
         ("gen_ai.request.", attributes.under("gen_ai.request.")),
         ("ai.settings.", attributes.under("ai.settings.")),
+        ("openai.request.", attributes.under("openai.request.")),
     ):
         for key, value in values.items():
             if (prefix, key) != ("gen_ai.request.", "model") and value is not None:

@@ -149,7 +149,8 @@ def read_error(
         return None, ()
     thrown = tuple(event for event in span.events if event.name == "exception")[-1:]
     kind = attributes.text("error.type")
-    if span.status_code != 2 and not thrown and kind is None:
+    level = attributes.values.get("langfuse.observation.level")
+    if span.status_code != 2 and not thrown and kind is None and level != "ERROR":
         return None, ()
     about: Mapping[str, Any] = thrown[0].attributes if thrown else {}
     exception = _text(about.get("exception.type"))
@@ -159,7 +160,10 @@ def read_error(
         for key, value in about.items()
         if key not in ("exception.message", "exception.type")
     }
-    message = span.status_message or _text(about.get("exception.message")) or exception or kind
+    said = span.status_message or _text(about.get("exception.message"))
+    if said is None and level == "ERROR":
+        said = attributes.text("langfuse.observation.status_message")
+    message = said or exception or kind
     return ErrorInfo(
         message=message or "failed",
         type=exception or kind,
@@ -195,12 +199,17 @@ def _scores(span: Span, attributes: Attributes) -> dict[str, Any] | None:
         _add(found, values.get(f"{_EVALUATION}name"), score)
     if _text(attributes.values.get(f"{_EVALUATION}name")):
         attributes.take(f"{_EVALUATION}name", *(_EVALUATION + path for path in keys.values()))
-    for group, inner in (("annotations", "annotation"), ("evaluations", "evaluation")):
-        if attributes.has(f"{group}."):
-            for one in _listed(attributes.tree(group)):
+    for scope in ("", "trace.", "session."):  # OpenInference's may be of more than the span
+        for group, inner in (("annotations", "annotation"), ("evaluations", "evaluation")):
+            before = len(found)
+            for one in _listed(attributes.tree(scope + group)):
                 body = one.get(inner, one)
                 if isinstance(body, Mapping):
-                    _add(found, body.get("name"), body)
+                    _add(found, body.get("name"), body, scope)
+            if len(found) == before:  # a name alone says nothing
+                attributes.keep(
+                    *(key for key in attributes.values if key.startswith(scope + group))
+                )
     return found or None
 
 
@@ -208,13 +217,14 @@ def _listed(tree: Any) -> Iterable[Mapping[str, Any]]:
     return [one for one in tree if isinstance(one, Mapping)] if isinstance(tree, list) else []
 
 
-def _add(found: dict[str, Any], name: Any, one: Mapping[str, Any]) -> None:
+def _add(found: dict[str, Any], name: Any, one: Mapping[str, Any], scope: str = "") -> None:
     if not isinstance(name, str) or not name:
         return
+    name = scope + name
     score, label = finite(one.get("score")), one.get("label")
     if score is None and label is not None:
         found[name] = label
-    else:
+    elif score is not None:
         found[name] = score
         if label is not None:
             found[f"{name}.label"] = label
