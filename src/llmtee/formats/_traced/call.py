@@ -286,6 +286,8 @@ def native(owner: str, request: Any, response: Any) -> Native:
 
 
 def _dialect(asked: Any, answered: Any) -> str | None:
+    if isinstance(answered, Mapping) and "usage_metadata" in answered:
+        return None  # LangSmith's wrapper put its own block in the place of the provider's usage
     match asked, answered:
         case {"messages": [{"role": str()}, *_], "model": str()}, {
             "object": "chat.completion",
