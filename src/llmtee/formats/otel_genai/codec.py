@@ -37,7 +37,7 @@ def detect(raw: Any) -> str | None:
     if keys is None or is_openinference(keys):
         return None
     if key := is_telemetry(keys):
-        return f"a span or log record has {key}"
+        return f"spans or log records have {key}"
     named = (
         key for key in ("resourceSpans", "resourceLogs") if isinstance(raw, dict) and key in raw
     )

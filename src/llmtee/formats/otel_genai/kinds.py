@@ -136,10 +136,15 @@ def _members(raw: Mapping[Any, Any], key: str) -> list[Mapping[Any, Any]]:
 
 
 def is_openinference(keys: set[str]) -> str | None:
-    """A key that only OpenInference writes."""
-    return next((key for key in sorted(keys) if key.startswith(_OPENINFERENCE)), None)
+    """The names that only OpenInference writes, where one of them is there: ``llm.token_count.*``."""
+    return _first(keys, _OPENINFERENCE)
 
 
 def is_telemetry(keys: set[str]) -> str | None:
-    """A key that other telemetry of models writes."""
-    return next((key for key in sorted(keys) if key.startswith(_TELEMETRY)), None)
+    """The names that other telemetry of models writes, where one of them is there: ``gen_ai.*``."""
+    return _first(keys, _TELEMETRY)
+
+
+def _first(keys: set[str], starts: tuple[str, ...]) -> str | None:
+    found = (start for start in starts if any(key.startswith(start) for key in keys))
+    return next((f"{start}*" if start.endswith(".") else start for start in found), None)
