@@ -174,3 +174,25 @@ def test_on_a_terminal_a_bar_shows_how_far_it_is(script: Path, logs: Path, tmp_p
     assert b"100%" in shown
     assert out.decode().startswith("10 items read, 2 records written to ")
     assert len(_lines(tmp_path / "out.jsonl")) == 2
+
+
+def test_what_auto_chose_is_said_with_the_reason(llmtee: Run, logs: Path, tmp_path: Path) -> None:
+    done = llmtee("convert", logs, "--to", "llmtee", "-o", tmp_path / "out.jsonl", "--json")
+    assert f"llmtee: {logs}: read as openai-chat, because the response's object is" in done.err
+    [told] = done.json["detected"]
+    assert (told["format"], told["source"], told["line"]) == ("openai-chat", str(logs), 1)
+    named = llmtee("convert", logs, "--from", "openai-chat", "--to", "llmtee")
+    assert (named.code, named.err) == (0, "")
+    for command in (("explain",), ("send", "--dry-run")):
+        shown = llmtee(command[0], logs, *command[1:], "--to", "inkeep", "--json")
+        assert [one["format"] for one in shown.json["detected"]] == ["openai-chat"]
+
+
+def test_between_two_formats_nothing_is_guessed(llmtee: Run, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(
+        '{"messages": [{"role": "user", "content": "Hi"}]}\n', "utf-8"
+    )
+    done = llmtee("convert", "in.jsonl", "--to", "llmtee")
+    assert done.code == 1
+    assert "in.jsonl:1: is surely of no format; looked for " in done.err
+    assert "--from" in done.err
