@@ -9,13 +9,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import llmtee
 from llmtee import registry
 from llmtee.bulk._traces import LATE, OpenTraces
-from llmtee.formats._traced.tree import REPEATED
+from llmtee.formats._traced.tree import DIFFERS, REPEATED
 from llmtee.formats.otel_genai.pieces import SPAN_MISSING, SPAN_REPEATED
 from llmtee.model import Item, ModelCall, Step, ToolRun
 
@@ -135,6 +135,7 @@ def test_session_person_and_agent_of_the_root_are_everybodys() -> None:
         assert item.agent.name == "support"
 
 
+@settings(max_examples=60)
 @given(st.permutations(PIECES), st.lists(st.integers(0, len(PIECES)), max_size=4), st.booleans())
 def test_however_a_trace_is_cut_and_ordered_its_events_are_the_same(
     pieces: list[dict[str, Any]], cuts: list[int], again: bool
@@ -228,6 +229,32 @@ def test_a_call_above_calls_repeats_their_usage_and_does_not_count() -> None:
     assert [one.usage is None for one in found] == [True, False]
     assert found[0].flags == (REPEATED,)
     assert found[0].extra["repeated"]["usage"]["input_tokens"] == 10
+
+
+def test_a_call_above_calls_with_other_counts_is_flagged_and_kept() -> None:
+    outer = calls(2, **USED | {"gen_ai.usage.input_tokens": 11})
+    inner = span(3, 2, **{"gen_ai.operation.name": "chat", **USED})
+    found = [item for item in read([outer, inner]) if isinstance(item, ModelCall)]
+    assert [one.usage is None for one in found] == [False, False]
+    assert found[0].flags == (DIFFERS,)
+
+
+def test_a_call_within_a_tools_run_is_a_call_of_its_own() -> None:
+    tool = span(3, 2, **{"gen_ai.operation.name": "execute_tool"})
+    inner = span(4, 3, **{"gen_ai.operation.name": "chat", **USED})
+    found = [item for item in read([calls(2, **USED), tool, inner]) if isinstance(item, ModelCall)]
+    assert [(one.usage is None, one.flags) for one in found] == [(False, ()), (False, ())]
+
+
+def test_instructions_on_the_span_and_messages_in_a_log_record_are_one_dialect() -> None:
+    said = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "Hi"}]}])
+    system = json.dumps([{"type": "text", "content": "Be kind."}])
+    record = log(
+        2, "gen_ai.client.inference.operation.details", 1, **{"gen_ai.input.messages": said}
+    )
+    [call] = read([record, calls(2, **{"gen_ai.system_instructions": system})])
+    assert isinstance(call, ModelCall)
+    assert [(one.role, one.text) for one in call.input] == [("system", "Be kind."), ("user", "Hi")]
 
 
 class TestLangfuse:

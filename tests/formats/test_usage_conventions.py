@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmtee import registry
@@ -94,6 +94,7 @@ WITH_TOTALS = [name for name, one in CONVENTIONS.items() if not one.sides and on
 
 
 @pytest.mark.parametrize("name", WITH_TOTALS)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_what_stands_beside_a_total_is_added_and_nothing_else(
     name: str, data: st.DataObject
@@ -122,6 +123,7 @@ def test_what_stands_beside_a_total_is_added_and_nothing_else(
 
 
 @pytest.mark.parametrize("name", ["bedrock-converse", "otel-genai", "openinference"])
+@settings(max_examples=40)
 @given(asked=counts, said=counts, caches=st.integers(1, 10**12))
 def test_where_producers_differ_the_sum_of_all_tells(
     name: str, asked: int, said: int, caches: int

@@ -11,6 +11,8 @@ Event: TypeAlias = ModelCall | ToolRun | Step
 
 REPEATED = "usage: repeats that of the calls below it, and is kept in extra"
 """Flag of a call whose counts are those of its children, rolled up."""
+DIFFERS = "usage: is not the sum of the calls below it, so one of the two may count twice"
+"""Flag of a call with usage above others with usage: both are kept."""
 
 _OF_TRACE = ("session", "person")
 """What a whole trace has in common: known of one event, it is known of all, unless they disagree."""
@@ -21,14 +23,14 @@ def related(items: Sequence[Item], inherited: Sequence[str]) -> list[Item]:
 
     - A field of ``inherited`` that an event lacks is that of its nearest ancestor; session and person are else the
       only ones in its trace. Tracers write both on the root alone, and export it last.
-    - A call that has calls with usage below it repeats their counts: only leaves count, so its usage and cost move to
-      ``extra["repeated"]``, and a flag says so.
+    - A call whose counts are the sum of those of the calls below it repeats them: only leaves count, so its usage and
+      cost move to ``extra["repeated"]``, and a flag says so. Where they are not the sum, both stay, and a flag says so.
     """
     by_id = {item.id: item for item in items if isinstance(item, Event)}
     known = _of_traces(by_id.values())
-    rolled_up = _above_usage(by_id)
+    rolled_up = _rolled_up(by_id)
     return [
-        _completed(item, by_id, known, inherited, item.id in rolled_up)
+        _completed(item, by_id, known, inherited, rolled_up.get(item.id))
         if isinstance(item, Event)
         else item
         for item in items
@@ -40,7 +42,7 @@ def _completed(
     by_id: Mapping[str, Event],
     known: Mapping[tuple[str, str], list[Any]],
     inherited: Sequence[str],
-    rolled_up: bool,
+    rolled_up: str | None,
 ) -> Event:
     missing = [name for name in inherited if not getattr(event, name)]
     found: dict[str, Any] = {}
@@ -52,7 +54,9 @@ def _completed(
             told = known.get((name, event.trace_id), [])
             if len(told) == 1:
                 found[name] = told[0]
-    if rolled_up and isinstance(event, ModelCall):
+    if rolled_up == DIFFERS:
+        found["flags"] = (*event.flags, DIFFERS)
+    elif rolled_up == REPEATED and isinstance(event, ModelCall):
         repeated = event.model_copy(update={"extra": {}}).to_json()
         kept = {name: repeated[name] for name in ("usage", "cost") if name in repeated}
         found |= {
@@ -87,12 +91,29 @@ def _of_traces(events: Any) -> dict[tuple[str, str], list[Any]]:
     return found
 
 
-def _above_usage(by_id: Mapping[str, Event]) -> set[str]:
-    """The calls with usage that have another such call below them."""
-    found: set[str] = set()
+def _rolled_up(by_id: Mapping[str, Event]) -> dict[str, str]:
+    """The calls with usage that have others right below them, each with the flag that says what that means."""
+    below: dict[str, tuple[int, int]] = {}
     for event in by_id.values():
-        if isinstance(event, ModelCall) and event.usage is not None:
-            for above in _ancestors(event, by_id):
-                if isinstance(above, ModelCall) and above.usage is not None:
-                    found.add(above.id)
-    return found
+        if (told := _totals(event)) and (above := _call_above(event, by_id)):
+            asked, said = below.get(above, (0, 0))
+            below[above] = asked + told[0], said + told[1]
+    return {
+        own: REPEATED if _totals(by_id[own]) == summed else DIFFERS for own, summed in below.items()
+    }
+
+
+def _call_above(event: Event, by_id: Mapping[str, Event]) -> str | None:
+    """The nearest call with usage that an event is a part of. What a tool's run does is no part of the call for it."""
+    for above in _ancestors(event, by_id):
+        if isinstance(above, ToolRun):
+            return None
+        if _totals(above):
+            return above.id
+    return None
+
+
+def _totals(event: Event) -> tuple[int, int] | None:
+    if not isinstance(event, ModelCall) or event.usage is None:
+        return None
+    return event.usage.input_tokens or 0, event.usage.output_tokens or 0

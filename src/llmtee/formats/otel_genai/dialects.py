@@ -54,15 +54,16 @@ def _current(
     attributes: Attributes, events: tuple[SpanEvent, ...], owner: str, words: list[str]
 ) -> Exchange | None:
     details = tuple(event for event in events if event.name == DETAILS)[:1]
-    if attributes.has(*MESSAGE_ATTRIBUTES):
-        system, asked, answered = (attributes.json(name) for name in MESSAGE_ATTRIBUTES)
-        details = ()
-    elif details:
-        system, asked, answered = (
-            parsed(details[0].attributes.get(name)) for name in MESSAGE_ATTRIBUTES
-        )
-    else:
+    if not details and not attributes.has(*MESSAGE_ATTRIBUTES):
         return None
+    beside = details[0].attributes if details else {}
+    own = [attributes.json(name) for name in MESSAGE_ATTRIBUTES]
+    told = [parsed(beside.get(name)) for name in MESSAGE_ATTRIBUTES]
+    if all(one is None or mine is not None for one, mine in zip(told, own, strict=True)):
+        details = ()  # it says nothing that the span does not say
+    system, asked, answered = (
+        one if mine is None else mine for one, mine in zip(told, own, strict=True)
+    )
     return Exchange(
         1,
         (*_system(system, owner), *read_messages(asked, owner)),

@@ -13,7 +13,7 @@ from llmtee.formats._traced.tree import related
 from llmtee.formats.finish_reasons import finish_reason
 from llmtee.formats.otel_genai.attributes import Attributes, parsed
 from llmtee.formats.otel_genai.dialects import Exchange, read_exchange
-from llmtee.formats.otel_genai.fields import common, read_error, score_events
+from llmtee.formats.otel_genai.fields import common, first_token_events, read_error, score_events
 from llmtee.formats.otel_genai.kinds import MODEL_CALL, TOOL_RUN, kind_of
 from llmtee.formats.otel_genai.messages import read_tool
 from llmtee.formats.otel_genai.openinference import tool_definitions
@@ -87,7 +87,12 @@ def _event(span: Span, owner: str) -> Item:
     kind = kind_of(attributes)
     fields = common(span, attributes)
     error, thrown = read_error(span, attributes)
-    read = (*thrown, *score_events(span))
+    marks = (
+        event
+        for event in first_token_events(span)
+        if not event.attributes and event.time == fields.get("first_token_at")
+    )
+    read = (*thrown, *score_events(span), *marks)
     if error is not None:
         fields["error"] = error
     if kind == MODEL_CALL:

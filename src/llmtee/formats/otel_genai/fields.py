@@ -122,9 +122,8 @@ def _first_token(span: Span, attributes: Attributes) -> dt.datetime | None:
             return span.start + dt.timedelta(seconds=seconds)
         except OverflowError:
             return None
-    for event in span.events:  # OpenInference marks it with an event
-        if event.name == "First Token Stream Event":
-            return event.time
+    for event in first_token_events(span):
+        return event.time
     told = attributes.values.get("langfuse.observation.completion_start_time")
     try:
         time = parse_time(told.strip('"') if isinstance(told, str) else None)
@@ -133,6 +132,11 @@ def _first_token(span: Span, attributes: Attributes) -> dt.datetime | None:
     if time is not None:
         attributes.take("langfuse.observation.completion_start_time")
     return time
+
+
+def first_token_events(span: Span) -> tuple[SpanEvent, ...]:
+    """The event with which OpenInference marks the first token of a stream."""
+    return tuple(event for event in span.events if event.name == "First Token Stream Event")
 
 
 # ── errors ──────────────────────────────────────────────────────────────────────────────────────────────────────
