@@ -187,6 +187,24 @@ def test_log_records_without_their_span_are_a_flagged_call() -> None:
     assert call.id == read([export(PIECES)])[1].id
 
 
+def test_what_only_the_details_say_is_kept() -> None:
+    about = {"gen_ai.request.model": "gpt-5", "gen_ai.usage.input_tokens": 7, "app.tier": "gold"}
+    said = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "Hi"}]}])
+    record = log(
+        2,
+        "gen_ai.client.inference.operation.details",
+        1,
+        **{"gen_ai.input.messages": said, **about},
+    )
+    [call] = read([record, calls(2, **{"gen_ai.request.model": "gpt-5-mini"})])
+    assert isinstance(call, ModelCall)
+    assert call.model == "gpt-5-mini"  # the span's own word goes first
+    assert call.usage is not None
+    assert call.usage.input_tokens == 7
+    assert call.extra["otel-genai"]["attributes"] == {"app.tier": "gold"}
+    assert call.flags == ()
+
+
 def test_other_log_records_are_kept() -> None:
     [step] = read([log(5, "app.started", 1, [text("version", "3")])], "otel-genai")
     assert isinstance(step, Step)

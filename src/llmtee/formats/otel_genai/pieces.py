@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from llmtee import jsontext
-from llmtee.formats.otel_genai.otlp import Log, Span
+from llmtee.formats.otel_genai.otlp import Log, Span, SpanEvent
 
 SPAN_MISSING = "span_missing"
 """Flag of an event that was read from log records alone."""
@@ -53,11 +53,12 @@ def _key(piece: Span | Log, i: int) -> tuple[str, ...]:
 
 def _one(spans: list[Span], logs: list[Log]) -> tuple[Span, tuple[str, ...]]:
     if not spans:
-        return _span_of(logs), (SPAN_MISSING,)
+        return _span_of(logs), (SPAN_MISSING,) if logs[0].span_id else ()
     best = max(spans, key=_fullness) if len(spans) > 1 else spans[0]
     differs = any(one.raw != best.raw for one in spans)
-    events = tuple(log.event for log in logs)
-    whole = replace(best, events=(*best.events, *events)) if events else best
+    events = (*best.events, *(log.event for log in logs))
+    beside = {key: value for event in events for key, value in _details_of(event)}
+    whole = replace(best, events=events, attributes={**beside, **best.attributes})
     return whole, (SPAN_REPEATED,) if differs else ()
 
 
@@ -85,7 +86,9 @@ def _span_of(logs: list[Log]) -> Span:
     """A span that says what its log records tell: when they were written, and whose call it was."""
     first = logs[0]
     calls = any(tells_of_call(log.event.name) for log in logs)
-    attributes = {key: value for log in logs for key, value in _about(log)}
+    events = tuple(log.event for log in logs)
+    attributes = {key: value for event in events for key, value in _about(event)}
+    attributes |= {key: value for event in events for key, value in _details_of(event)}
     attributes.setdefault("gen_ai.operation.name", "chat" if calls else "log")
     times = [log.event.time for log in logs if log.event.time is not None]
     return Span(
@@ -96,7 +99,7 @@ def _span_of(logs: list[Log]) -> Span:
         name=None if calls else first.event.name,
         start=min(times, default=None),
         attributes=attributes,
-        events=tuple(log.event for log in logs),
+        events=events,
         resource=first.resource,
         scope=first.scope,
     )
@@ -107,8 +110,16 @@ def tells_of_call(name: str | None) -> bool:
     return name in (DETAILS, CHOICE) or name in MESSAGES
 
 
-def _about(log: Log) -> Iterator[tuple[str, Any]]:
-    """What a log record says of its operation; its messages are read from the record itself."""
-    for key, value in log.event.attributes.items():
+def _about(event: SpanEvent) -> Iterator[tuple[str, Any]]:
+    """What an event says of its operation; its messages are read from the event itself."""
+    for key, value in event.attributes.items():
         if key.startswith(_ABOUT) and key not in (*MESSAGE_ATTRIBUTES, "gen_ai.event.content"):
             yield key, value
+
+
+def _details_of(event: SpanEvent) -> Iterator[tuple[str, Any]]:
+    """The attributes of an operation, where an event repeats them: the span may have fewer."""
+    if event.name == DETAILS:
+        for key, value in event.attributes.items():
+            if key not in (*MESSAGE_ATTRIBUTES, "event.name"):
+                yield key, value
