@@ -1,4 +1,4 @@
-"""Writes the files that follow from the code: ``schemas/canonical/*.json`` and ``docs/vendors.md``.
+"""Writes what follows from the code: ``schemas/canonical/*.json``, ``docs/vendors.md``, and the tables in other pages.
 
 ``python tools/generate.py`` writes them; with ``--check`` it writes nothing, and exits 1 naming those that are stale.
 """
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import formats_page
 from pydantic import SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 
@@ -31,6 +32,10 @@ def generated() -> dict[str, str]:
         "schemas/canonical/event.json": _schema("llmtee event", Event),
         "schemas/canonical/conversation.json": _schema("llmtee conversation", Conversation),
         "docs/vendors.md": "\n".join([*_vendors_page(), ""]),
+        **{
+            name: formats_page.filled((ROOT / name).read_text(encoding="utf-8"))
+            for name in ("docs/formats.md", "docs/model.md")
+        },
     }
 
 

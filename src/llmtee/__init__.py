@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from llmtee._version import __version__
 
 if TYPE_CHECKING:
+    from llmtee.bulk import Detection as Detection
     from llmtee.bulk import convert as convert
+    from llmtee.bulk import detect as detect
     from llmtee.bulk import read as read
     from llmtee.errors import ConfigError as ConfigError
     from llmtee.errors import InputError as InputError
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ConfigError": "llmtee.errors",
     "Conversation": "llmtee.model",
+    "Detection": "llmtee.bulk",
     "HoneyHive": "llmtee.vendors.honeyhive",
     "Inkeep": "llmtee.vendors.inkeep",
     "InputError": "llmtee.errors",
@@ -49,6 +52,7 @@ _HOMES = {
     "Voker": "llmtee.vendors.voker",
     "assemble": "llmtee.functions",
     "convert": "llmtee.bulk",
+    "detect": "llmtee.bulk",
     "explain": "llmtee.functions",
     "parse": "llmtee.functions",
     "read": "llmtee.bulk",
@@ -58,6 +62,7 @@ _HOMES = {
 __all__ = [  # sorted; a test compares it with what is there
     "ConfigError",
     "Conversation",
+    "Detection",
     "HoneyHive",
     "Inkeep",
     "InputError",
@@ -73,6 +78,7 @@ __all__ = [  # sorted; a test compares it with what is there
     "__version__",
     "assemble",
     "convert",
+    "detect",
     "explain",
     "parse",
     "read",

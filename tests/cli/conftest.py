@@ -24,6 +24,13 @@ class Ended:
     err: str
 
     @property
+    def complaints(self) -> str:
+        """Stderr without the lines that say which format was told."""
+        return "".join(
+            line for line in self.err.splitlines(keepends=True) if ": read as " not in line
+        )
+
+    @property
     def json(self) -> Any:
         return json.loads(self.out)
 

@@ -32,18 +32,18 @@ def test_records_become_any_target(
     llmtee: Run, logs: Path, tmp_path: Path, target: str, count: int
 ) -> None:
     done = llmtee("convert", logs, "--from", "openai-chat", "--to", target, "-o", "out.jsonl")
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.complaints) == (0, "")
     out = _lines(tmp_path / "out.jsonl")
     assert len(out) == count  # bodies as they are posted: HoneyHive takes a session in one
     assert "answer 10" in json.dumps(out)
     back = llmtee("convert", "out.jsonl", "--from", target, "--to", "llmtee", "-o", "-")
-    assert (back.code, back.err) == (0, "")
+    assert (back.code, back.complaints) == (0, "")
     assert "answer 10" in back.out
 
 
 def test_stdin_to_stdout(llmtee: Run, logs: Path) -> None:
     done = llmtee("convert", "-", "--to", "llmtee", "-o", "-", stdin=logs.read_bytes())
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.complaints) == (0, "")
     events = [json.loads(line) for line in done.out.splitlines()]
     assert [event["kind"] for event in events] == ["model_call"] * 10
 
@@ -60,7 +60,7 @@ def test_the_fixtures_convert_whole(llmtee: Run, tmp_path: Path) -> None:
     folder = Path(__file__).parents[2] / "fixtures" / "conversations"
     files = sorted(folder.glob("*.jsonl"))
     done = llmtee("convert", *files, "--to", "llmtee", "-o", "out.jsonl")
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.complaints) == (0, "")
     lines = sum(len(path.read_bytes().splitlines()) for path in files)
     assert len(_lines(tmp_path / "out.jsonl")) == lines
 
@@ -74,7 +74,7 @@ def test_a_line_cut_in_the_middle_is_named_and_the_others_are_done(
     assert done.code == 1
     assert f"{broken_logs}:3: " in done.err
     assert "Traceback" not in done.err
-    assert len(done.err.splitlines()) == 1
+    assert len(done.complaints.splitlines()) == 1
     assert len(_lines(tmp_path / "o.jsonl")) == 9
 
 
@@ -148,7 +148,8 @@ def test_a_reader_that_goes_away_is_no_error(script: Path, logs: Path) -> None:
         check=False,
     )
     os.close(writing)
-    assert done.stderr == b""
+    assert b": read as openai-chat" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
     assert done.returncode == 141
 
 
@@ -173,3 +174,25 @@ def test_on_a_terminal_a_bar_shows_how_far_it_is(script: Path, logs: Path, tmp_p
     assert b"100%" in shown
     assert out.decode().startswith("10 items read, 2 records written to ")
     assert len(_lines(tmp_path / "out.jsonl")) == 2
+
+
+def test_what_auto_chose_is_said_with_the_reason(llmtee: Run, logs: Path, tmp_path: Path) -> None:
+    done = llmtee("convert", logs, "--to", "llmtee", "-o", tmp_path / "out.jsonl", "--json")
+    assert f"llmtee: {logs}: read as openai-chat, because the response's object is" in done.err
+    [told] = done.json["detected"]
+    assert (told["format"], told["source"], told["line"]) == ("openai-chat", str(logs), 1)
+    named = llmtee("convert", logs, "--from", "openai-chat", "--to", "llmtee")
+    assert (named.code, named.err) == (0, "")
+    for command in (("explain",), ("send", "--dry-run")):
+        shown = llmtee(command[0], logs, *command[1:], "--to", "inkeep", "--json")
+        assert [one["format"] for one in shown.json["detected"]] == ["openai-chat"]
+
+
+def test_between_two_formats_nothing_is_guessed(llmtee: Run, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(
+        '{"messages": [{"role": "user", "content": "Hi"}]}\n', "utf-8"
+    )
+    done = llmtee("convert", "in.jsonl", "--to", "llmtee")
+    assert done.code == 1
+    assert "in.jsonl:1: is surely of no format; looked for " in done.err
+    assert "--from" in done.err

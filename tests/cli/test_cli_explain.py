@@ -9,7 +9,7 @@ Run = Callable[..., Any]
 
 def test_what_each_vendor_keeps_and_loses(llmtee: Run, logs: Path) -> None:
     done = llmtee("explain", logs, "--to", "voker,inkeep", "--json")
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.complaints) == (0, "")
     assert (done.json["items"], done.json["failed"]) == (10, [])
     vendors = done.json["vendors"]
     assert {name: report["taken"] for name, report in vendors.items()} == {"voker": 10, "inkeep": 2}

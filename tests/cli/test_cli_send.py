@@ -39,7 +39,7 @@ def test_everything_is_delivered(
     llmtee: Run, logs: Path, emulators: dict[str, Emulator], config: str
 ) -> None:
     done = llmtee("send", logs, "--to", ALL, "--json", LLMTEE_CONFIG=config)
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.complaints) == (0, "")
     counts = done.json["exporters"]
     assert {name: count["delivered"] for name, count in counts.items()} == dict.fromkeys(counts, 10)
     arrived = {name: repr([r.body for r in e.requests]) for name, e in emulators.items()}
@@ -59,7 +59,7 @@ def test_a_dry_run_needs_no_key_and_sends_nothing(
     llmtee: Run, logs: Path, emulators: dict[str, Emulator], tmp_path: Path
 ) -> None:
     done = llmtee("send", logs, "--to", ALL, "--dry-run", "--json")
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.complaints) == (0, "")
     plan = done.json["exporters"]["inkeep"]
     assert [(r["method"], r["path"]) for r in plan["requests"]] == [("POST", "/conversations")] * 2
     assert plan["bytes"] == sum(request["bytes"] for request in plan["requests"]) > 0
@@ -114,7 +114,7 @@ def test_a_vendor_that_refuses_the_key_holds_up_nobody_else(
     assert {request.status for request in emulators["roark"].requests} <= {200, 201}
     emulators["inkeep"].always(None)
     again = llmtee("send", "-", "--to", "inkeep,roark", "--dir", "log", LLMTEE_CONFIG=config)
-    assert (again.code, again.err) == (0, "")
+    assert (again.code, again.complaints) == (0, "")
     assert 200 in {request.status for request in emulators["inkeep"].requests}
 
 
@@ -138,7 +138,7 @@ def test_old_dead_letters_are_no_failure_of_a_new_run(
     assert first.code == 1
     assert "voker will not take" in first.err
     again = llmtee("send", "-", "--to", "voker", "--dir", "log", LLMTEE_CONFIG=config)
-    assert (again.code, again.err) == (0, "")
+    assert (again.code, again.complaints) == (0, "")
 
 
 def test_times_that_are_missing_stay_missing(
@@ -147,7 +147,7 @@ def test_times_that_are_missing_stay_missing(
     run = '{"kind": "tool_run", "id": "r1", "session": "s", "name": "lookup", "result": 3}'
     (tmp_path / "runs.jsonl").write_text(run, "utf-8")
     done = llmtee("send", "runs.jsonl", "--to", "honeyhive", LLMTEE_CONFIG=config)
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.complaints) == (0, "")
     (event,) = emulators["honeyhive"].requests[0].body["events"]
     assert event["event_name"] == "lookup"
     assert not {"start_time", "end_time"} & set(event)

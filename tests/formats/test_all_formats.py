@@ -11,7 +11,7 @@ import pytest
 
 from llmtee import registry
 from llmtee._data_files import data_dir
-from llmtee.bulk._decoders import told_by_shape
+from llmtee.bulk import detect
 from llmtee.model import ModelCall, TextPart, Usage
 
 FIXTURES = sorted(
@@ -32,7 +32,7 @@ def load(path: Path) -> Any:
 
 @pytest.mark.parametrize("path", FIXTURES, ids=identify)
 def test_auto_tells_each_record_by_its_shape(path: Path) -> None:
-    assert told_by_shape(load(path)).name == path.parent.name
+    assert detect(load(path)).format == path.parent.name
 
 
 def calls_of(source: str) -> list[ModelCall]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,12 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmtee import jsontext
+from llmtee._data_files import data_dir
 from llmtee.errors import InputError
 from llmtee.formats.canonical import FORMAT, decode, detect
 from llmtee.model import Conversation, Item, ModelCall, OtherPart, conversation_id
 from llmtee.testing import strategies
 
 items = strategies.events() | strategies.conversations()
+RECORDS = [
+    path
+    for path in sorted((data_dir("fixtures") / "formats" / "llmtee").glob("*.json"))
+    if not path.name.endswith(".expected.json")
+]
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_record_is_the_expected_item(path: Path, golden: Callable[[Path, Any], None]) -> None:
+    [item] = decode(jsontext.loads(path.read_bytes()))
+    golden(path.with_suffix(".expected.json"), item.to_json())
 
 
 @given(items)

@@ -267,3 +267,52 @@ def check(form: Format, broken: Any) -> None:
     whole = ("is neither an OTLP", "must be an object")  # nothing in it is to blame
     assert failed is None or failed.path or failed.reason.startswith(whole)
     form.detect(broken)
+
+
+def test_what_langfuse_was_sent_over_otel_is_counted_in_its_disjoint_buckets() -> None:
+    sent = {
+        "langfuse.observation.type": "generation",
+        "langfuse.observation.usage_details": '{"input": 10, "input_cached_tokens": 90, "output": 5, "total": 105}',
+        "langfuse.observation.cost_details": '{"input": 0.001, "output": 0.002}',
+        "langfuse.observation.level": "ERROR",
+        "langfuse.observation.status_message": "too slow",
+        "langfuse.session.id": "s",
+    }
+    [found] = otel_genai.FORMAT.decode(span(sent))
+    assert isinstance(found, ModelCall)
+    assert found.usage is not None
+    assert (found.usage.input_tokens, found.usage.cache_read) == (100, 90)
+    assert found.usage.output_tokens == 5
+    assert found.cost is not None
+    assert str(found.cost.amount) == "0.003"
+    assert found.error is not None
+    assert (found.error.message, found.session, found.flags) == ("too slow", "s", ())
+    [odd] = otel_genai.FORMAT.decode(
+        span(sent | {"langfuse.observation.usage_details": '{"input": "x"}'})
+    )
+    assert "langfuse.observation.usage_details" in odd.extra["otel-genai"]["attributes"]
+
+
+@pytest.mark.parametrize("scope", ["", "trace.", "session."])
+def test_annotations_of_span_trace_and_session_are_metrics(scope: str) -> None:
+    given = {
+        f"{scope}annotations.0.annotation.name": "tone",
+        f"{scope}annotations.0.annotation.score": 0.5,
+        f"{scope}evaluations.0.evaluation.name": "true",
+        f"{scope}evaluations.0.evaluation.label": "yes",
+    }
+    [step] = openinference.FORMAT.decode(span(given))
+    assert isinstance(step, Step)
+    assert step.metrics == {f"{scope}tone": 0.5, f"{scope}true": "yes"}
+
+
+def test_a_service_tier_is_a_parameter() -> None:
+    found = call({"openai.request.service_tier": "flex", "gen_ai.request.stream": True})
+    assert found.parameters == {"service_tier": "flex", "stream": True}
+
+
+def test_a_count_that_cannot_be_is_kept_and_flagged() -> None:
+    found = call({"gen_ai.usage.input_tokens": 5, "gen_ai.usage.cache_read.input_tokens": -1})
+    assert found.usage is not None
+    assert found.usage.cache_read == -1
+    assert found.flags == ("usage: cache_read is negative",)

@@ -73,7 +73,8 @@ def test_calls_can_be_written_as_chat_completions(name: str, path: Path) -> None
     for event in FORMATS[name].decode(load(path)):
         if isinstance(event, ModelCall):
             again = openai_chat.decode_record(openai_chat.encode_call(event))
-            assert [one.text for one in again.input] == [one.text for one in event.input]
+            said = ([one.text for one in call.input if one.text] for call in (again, event))
+            assert next(said) == next(said)
             assert again.usage is None or event.usage is not None
             assert len(again.choices) == len(event.choices)
 

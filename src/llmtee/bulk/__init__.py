@@ -1,8 +1,9 @@
-"""Files and streams of records: read and convert."""
+"""Files and streams of records: tell their format, read and convert."""
 
 from __future__ import annotations
 
 from llmtee.bulk._convert import Report, convert
+from llmtee.bulk._decoders import Detection, detect
 from llmtee.bulk._read import read
 
-__all__ = ["Report", "convert", "read"]
+__all__ = ["Detection", "Report", "convert", "detect", "read"]

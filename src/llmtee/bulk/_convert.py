@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from llmtee.bulk._decoders import AUTO
+from llmtee.bulk._decoders import AUTO, Detection
 from llmtee.bulk._read import read
 from llmtee.bulk._sink import Destination, open_sink
 from llmtee.bulk._source import Source
@@ -37,6 +37,8 @@ class Report:
     """Items that the target has no place for, by reason."""
     errors: tuple[LlmteeError, ...] = ()
     """The first of the errors that ``failed`` counts."""
+    detected: tuple[Detection, ...] = ()
+    """What ``"auto"`` chose and why, once for each format in each source."""
 
 
 def convert(
@@ -46,6 +48,7 @@ def convert(
     source: str = AUTO,
     target: str | ExporterSettings,
     on_error: Callable[[LlmteeError], None] | None = None,
+    on_detect: Callable[[Detection], None] | None = None,
     indent: int | None = None,
 ) -> Report:
     """Reads records and writes them in another shape.
@@ -57,6 +60,7 @@ def convert(
         target: a vendor's name or settings: each record is then the body of one request as it would be posted, with
             ``prepare``'s part of it left out. Or a format that can be written, or ``"llmtee"``.
         on_error: called with each error, as it comes.
+        on_detect: called with what ``"auto"`` chose and why, once for each format in each source.
         indent: spaces to indent by; JSON Lines without.
 
     Returns:
@@ -68,9 +72,9 @@ def convert(
         ConfigError: the vendor's settings are invalid.
         InputError: a file cannot be read at all, and there is no ``on_error`` to tell.
     """
-    tally = _Tally(on_error)
+    tally = _Tally(on_error, on_detect)
     render = target_of(target)
-    items = read(src, source, on_error=tally.failed)
+    items = read(src, source, on_error=tally.failed, on_detect=tally.told)
     with open_sink(dst, indent) as write:
         for outcome in render(tally.counted(items)):
             if isinstance(outcome, Written):
@@ -87,8 +91,13 @@ def convert(
 class _Tally:
     """Counts for a `Report`."""
 
-    def __init__(self, on_error: Callable[[LlmteeError], None] | None) -> None:
-        self._on_error = on_error
+    def __init__(
+        self,
+        on_error: Callable[[LlmteeError], None] | None,
+        on_detect: Callable[[Detection], None] | None,
+    ) -> None:
+        self._on_error, self._on_detect = on_error, on_detect
+        self._detected: list[Detection] = []
         self._read = self._failed = self.written = self.records = 0
         self.skipped: Counter[str] = Counter()
         self._errors: list[LlmteeError] = []
@@ -107,6 +116,11 @@ class _Tally:
         elif isinstance(error, InputError) and error.line is None and error.path is None:
             raise error  # not a record but a whole file: nothing of it would be in the output
 
+    def told(self, found: Detection) -> None:
+        self._detected.append(found)
+        if self._on_detect is not None:
+            self._on_detect(found)
+
     def report(self) -> Report:
         return Report(
             read=self._read,
@@ -115,4 +129,5 @@ class _Tally:
             failed=self._failed,
             skipped=dict(self.skipped),
             errors=tuple(self._errors),
+            detected=tuple(self._detected),
         )

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 from llmtee import registry
 from llmtee.errors import InputError, UnknownName
 from llmtee.model import Item
-from llmtee.spec import Format
+from llmtee.spec import Traces
 
 AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """What ``auto`` chose for a record, and why."""
+
+    format: str
+    """Name of a format, or of a vendor whose payload it is."""
+    reason: str
+    """What in the record shows it, in a few words."""
+    source: str | None = None
+    """Of the record, as errors name it; ``None`` for a record that came from no file or stream."""
+    line: int | None = None
+    """Of the first record in the source that is of this format."""
+
+    def __str__(self) -> str:
+        place = "" if self.source is None else f"{self.source}: "
+        return f"{place}read as {self.format}, because {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,46 +39,72 @@ class Decoder:
     decode: Callable[[Any], list[Item]]
     single: bool
     """Whether a record is one event, as in formats; a vendor's may be a batch, or a page of an export."""
+    traces: Traces | None = None
+    """How parts of one trace in several records are joined."""
 
 
-def decoder(name: str) -> Decoder:
-    """What reads the format of that name: ``auto``, a format's, or a vendor's.
+Choice: TypeAlias = Callable[[Any], tuple[Decoder, Detection | None]]
+"""What reads a record, and why where nobody named it."""
+
+
+def choice(name: str) -> Choice:
+    """What reads the records of a source.
+
+    Args:
+        name: ``auto``, or the name of a format or a vendor.
 
     Raises:
         UnknownName: there is none.
     """
     if name == AUTO:
-        return Decoder(_decode_by_shape, single=True)
+        return _by_content
+    known = _decoder(name)
+    return lambda _: (known, None)
+
+
+def _by_content(raw: Any) -> tuple[Decoder, Detection | None]:
+    found = detect(raw)
+    return _decoder(found.format), found
+
+
+def _decoder(name: str) -> Decoder:
     if name in registry.format_names():
-        return Decoder(registry.format(name).decode, single=True)
+        form = registry.format(name)
+        return Decoder(form.decode, single=True, traces=form.traces)
     if name in registry.vendor_names():
         return Decoder(registry.vendor(name).parse, single=False)
     raise UnknownName("format", name, (AUTO, *registry.format_names(), *registry.vendor_names()))
 
 
-def _decode_by_shape(raw: Any) -> list[Item]:
-    return told_by_shape(raw).decode(raw)
+def detect(record: Any) -> Detection:
+    """The format of one record, told by its content.
 
+    Args:
+        record: a JSON value: an object, mostly.
 
-def told_by_shape(raw: Any) -> Format:
-    """The one format that recognises a record.
+    Returns:
+        The one format, or vendor, that surely recognises it, and by what.
 
     Raises:
-        InputError: none does, or several do; nothing is guessed.
+        InputError: none recognises it, or several do. Nothing is guessed: the error names them, and the way out.
     """
-    formats = [registry.format(name) for name in registry.format_names()]
-    found = [(form, reason) for form in formats if (reason := form.detect(raw))]
+    formats, vendors = registry.format_names(), registry.vendor_names()
+    tests = [(name, registry.format(name).detect) for name in formats]
+    tests += [(name, registry.vendor(name).detect) for name in vendors]
+    found = [Detection(name, reason) for name, test in tests if (reason := test(record))]
     if len(found) == 1:
-        return found[0][0]
-    vendors = ", ".join(registry.vendor_names())
-    way_out = f"name it with format= or --from (the vendors {vendors} have to be named, too)"
+        return found[0]
+    way_out = "name the format with format= or --from"
     if found:
-        claims = " and ".join(f"{form.name} ({reason})" for form, reason in found)
+        claims = " and ".join(f"{one.format} ({one.reason})" for one in found)
         raise InputError(f"could be of several formats, {claims}; {way_out}")
-    known = ", ".join(form.name for form in formats)
-    raise InputError(
-        f"is of no format that I know: looked for {known}, saw {_seen(raw)}; {way_out}"
-    )
+    known = ", ".join((*formats, *vendors))
+    raise InputError(f"is surely of no format; looked for {known}, saw {_seen(record)}; {way_out}")
+
+
+def placed(found: Detection, source: str, line: int | None) -> Detection:
+    """``found`` with the place of the record."""
+    return replace(found, source=source, line=line)
 
 
 def _seen(raw: Any) -> str:

@@ -21,17 +21,22 @@ class Repetitions:
     response the same id; calls that differ stay apart.
     """
 
-    def __init__(self, *, single: bool) -> None:
-        self._single = single
+    def __init__(self) -> None:
         self._seen: Counter[str] = Counter()
         self._calls: dict[str, list[str]] = {}
 
-    def told_apart(self, item: Item, raw: Any) -> Item:
-        """``item``, with another id where an earlier record of the source has taken it."""
+    def told_apart(self, item: Item, raw: Any, *, single: bool) -> Item:
+        """``item``, with another id where an earlier record of the source has taken it.
+
+        Args:
+            item: what was read.
+            raw: the record that it was read from.
+            single: whether the record is one event, and not a batch.
+        """
         if _names_itself(item, raw):
             return item
         if item.source_ids:
-            ordinal = self._variant(item) if self._single else 0
+            ordinal = self._variant(item) if single else 0
         else:
             ordinal = self._seen[item.id]
             self._seen[item.id] += 1

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from llmtee import bulk
+from llmtee.bulk import Detection
 from llmtee.cli._options import existing
 from llmtee.cli._progress import followed
 from llmtee.cli._run import DONE, SOME_FAILED, complain
@@ -13,7 +15,7 @@ from llmtee.errors import InputError, LlmteeError
 from llmtee.model import Item
 
 _SHOWN = 20
-"""Errors that are shown; more are only counted."""
+"""Errors, and formats told, that are shown; more errors are only counted."""
 _KEPT = 1000
 """Errors that ``--json`` tells."""
 
@@ -48,6 +50,23 @@ class Failures:
         return [_as_json(error) for error in self._kept]
 
 
+class Detected:
+    """What ``--from auto`` chose for the input, and why."""
+
+    def __init__(self) -> None:
+        self._found: list[Detection] = []
+
+    def add(self, found: Detection) -> None:
+        """Takes note, and says so on stderr, unless there were many sources already."""
+        self._found.append(found)
+        if len(self._found) <= _SHOWN:
+            complain(str(found))
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Format, reason, source and line of the first record, once for each format in each source."""
+        return [asdict(found) for found in self._found]
+
+
 class Input:
     """The items of a command's files. Iterate once.
 
@@ -63,11 +82,18 @@ class Input:
         self._sources = existing(sources)
         self._format = source_format
         self.failures = Failures()
+        self.detected = Detected()
 
     def __iter__(self) -> Iterator[Item]:
         with followed(self._sources) as opened:
-            yield from bulk.read(opened, self._format, on_error=self.failures.add)
+            yield from bulk.read(
+                opened, self._format, on_error=self.failures.add, on_detect=self.detected.add
+            )
         self.failures.end()
+
+    def to_json(self) -> dict[str, Any]:
+        """What there is to say of the input, for ``--json``."""
+        return {"detected": self.detected.to_json(), "failed": self.failures.to_json()}
 
 
 def _as_json(error: LlmteeError) -> dict[str, Any]:

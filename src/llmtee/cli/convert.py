@@ -10,7 +10,7 @@ import typer
 
 from llmtee import bulk
 from llmtee.cli import _console as console
-from llmtee.cli._input import Failures
+from llmtee.cli._input import Detected, Failures
 from llmtee.cli._options import STDIN, FromOption, InArgument, JsonOption, existing
 from llmtee.cli._progress import followed
 from llmtee.cli._run import complain
@@ -39,7 +39,7 @@ def convert(
         raise UsageError("--json needs -o FILE: without it, stdout holds the records")
     paths = existing(sources)
     _spare_inputs(paths, output)
-    failures = Failures()
+    failures, detected = Failures(), Detected()
     try:
         with followed(paths) as opened:
             report = bulk.convert(
@@ -48,6 +48,7 @@ def convert(
                 source=source_format,
                 target=target,
                 on_error=failures.add,
+                on_detect=detected.add,
             )
     except KeyboardInterrupt:
         if output != _STDOUT:

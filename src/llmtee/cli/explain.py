@@ -41,7 +41,7 @@ def explain(
         console.print_json(
             {
                 "items": len(items),
-                "failed": given.failures.to_json(),
+                **given.to_json(),
                 "vendors": {report.vendor.name: report.to_json() for report in reports},
             }
         )

@@ -12,7 +12,7 @@ def formats(as_json: JsonOption = False) -> None:
     rows = [
         {
             "name": "auto",
-            "title": "tells the format of each record by its shape",
+            "title": "tells the format of each record by its content, and says why",
             "reads": True,
             "writes": False,
         }

@@ -42,14 +42,14 @@ def send(
     if dry_run:
         planned = plan(given, exporters)
         if as_json:
-            console.print_json({**planned.to_json(), "failed": given.failures.to_json()})
+            console.print_json({**planned.to_json(), **given.to_json()})
         else:
             planned.show()
         return given.failures.code
     with TemporaryDirectory(prefix="llmtee-") as temporary:
         sent = deliver(given, exporters, directory or Path(temporary), timeout)
     if as_json:
-        console.print_json({**sent.to_json(), "failed": given.failures.to_json()})
+        console.print_json({**sent.to_json(), **given.to_json()})
     else:
         sent.show(kept_in=directory)
     return given.failures.code if sent.ok else SOME_FAILED

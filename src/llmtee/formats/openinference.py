@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmtee.formats.otel_genai.events import read_events
+from llmtee.formats.otel_genai.events import traces
 from llmtee.formats.otel_genai.kinds import is_openinference, keys_of
 from llmtee.model import Item
 from llmtee.spec import Format
 
 NAME = "openinference"
+
+
+TRACES = traces(NAME)
 
 
 def decode(raw: Any) -> list[Item]:
@@ -20,13 +23,13 @@ def decode(raw: Any) -> list[Item]:
     Raises:
         InputError: something is not of the shape of OTLP/JSON; the error names its JSON path.
     """
-    return read_events(raw, NAME)
+    return TRACES.join([piece for _, piece in TRACES.split(raw)])
 
 
 def detect(raw: Any) -> str | None:
     """Why a record is surely of this format; ``None`` if it is not."""
     key = is_openinference(keys_of(raw) or set())
-    return f"a span has the attribute {key}" if key else None
+    return f"spans have {key}" if key else None
 
 
 FORMAT = Format(
@@ -34,4 +37,5 @@ FORMAT = Format(
     title="OpenInference traces (OTLP/JSON)",
     decode=decode,
     detect=detect,
+    traces=TRACES,
 )

@@ -1,4 +1,4 @@
-"""Who serves a model, told by its name, for records that do not say so."""
+"""Who serves a model: in the words that tracers and routers have for it, or told by the model's name."""
 
 from __future__ import annotations
 
@@ -41,3 +41,20 @@ def provider_of(model: str | None) -> str | None:
     if slash:
         return _MAKERS.get(maker.rpartition("/")[2] if maker not in _MAKERS else maker)
     return next((name for start, name in _FAMILIES.items() if model.startswith(start)), "openai")
+
+
+_WORDS = {
+    **_MAKERS,
+    **dict.fromkeys(("azure_openai", "az.ai.openai"), "azure.ai.openai"),
+    "az.ai.inference": "azure.ai.inference",
+    "google_genai": "gcp.gemini",
+    **dict.fromkeys(("google_vertexai", "vertexai", "vertex_ai"), "gcp.vertex_ai"),
+    **dict.fromkeys(("amazon", "aws", "amazon_bedrock", "bedrock_converse"), "aws.bedrock"),
+    "moonshot": "moonshot_ai",
+}
+"""Words of OpenTelemetry's older versions, of LangChain, LangSmith, Vercel and OpenInference."""
+
+
+def provider_word(word: str) -> str:
+    """A tracer's word for a provider in that of OpenTelemetry; one that nobody knows stays as it is."""
+    return _WORDS.get(word.lower(), word)

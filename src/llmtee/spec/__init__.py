@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmtee.spec.format import Format
+from llmtee.spec.format import Format, Traces
 from llmtee.spec.settings import Env, ExporterSettings
 from llmtee.spec.stream import INCOMPLETE, StreamAccumulator, stream_fields
 from llmtee.spec.trimming import middle, trim_middle
@@ -38,6 +38,7 @@ __all__ = [
     "State",
     "StreamAccumulator",
     "TooLarge",
+    "Traces",
     "Unauthorised",
     "Unknown",
     "Vendor",

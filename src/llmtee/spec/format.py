@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from llmtee.model import Item, ModelCall
 from llmtee.spec.stream import StreamAccumulator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traces:
+    """How the parts of a trace that stand in several records, files or batches are put together. Pure functions.
+
+    ``decode`` of a format that has it is ``join`` of all that ``split`` finds in the one record.
+    """
+
+    split: Callable[[Any], list[tuple[str | None, Any]]]
+    """The parts in a record, each with the id of its trace; ``None`` for a part that belongs to none.
+    Raises ``InputError`` as ``decode`` does; what it gives can always be joined."""
+    join: Callable[[Sequence[Any]], list[Item]]
+    """The events of some parts, whichever records they came in. Formats that share it share their traces."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,3 +43,5 @@ class Format:
     stream: Callable[[], StreamAccumulator] | None = None
     """A new accumulator for one streamed answer; ``None`` where the shape is not streamed. ``decode`` of a format that
     has one also reads records whose response is a list of chunks, or the text of server-sent events."""
+    traces: Traces | None = None
+    """Where a record may be a part of a trace: how a reader of many records joins them."""

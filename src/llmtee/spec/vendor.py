@@ -81,6 +81,10 @@ def _cannot_shrink(item: WireItem, limit: int, settings: Any) -> WireItem | None
     return None
 
 
+def _tell_nothing(payload: Any) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Vendor(Generic[S]):
     """One analytics product."""
@@ -116,6 +120,8 @@ class Vendor(Generic[S]):
     """One verdict for each of ``exchange.request.items``, by position, from status *and* body."""
     parse: Callable[[Any], list[Item]]
     """The way back: a wire item, a request body, or what the vendor's read API answers. Raises ``InputError``."""
+    detect: Callable[[Any], str | None] = _tell_nothing
+    """Why a payload is surely this vendor's, in a few words; ``None`` where that cannot be told from what it holds."""
     free_form: tuple[str, ...] = ()
     """Paths of the fields of a wire item that hold anything, such as ``metadata`` or ``messages[].properties``:
     what comes back only from there is *parked*."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmtee.formats._traced.blocks import decode_blocks
-from llmtee.formats._traced.fields import finish_reason, first_text, unwrapped
+from llmtee.formats._traced.fields import first_text, unwrapped
 from llmtee.formats._traced.messages import (
     decode_message,
     decode_messages,
@@ -15,6 +15,7 @@ from llmtee.formats._traced.messages import (
     langchain_body,
 )
 from llmtee.formats._traced.tools import parameters, read_tools
+from llmtee.formats.finish_reasons import finish_reason
 from llmtee.jsonfields import rest
 from llmtee.model import Choice, Message, Native, OtherPart, ToolDefinition
 
@@ -285,6 +286,8 @@ def native(owner: str, request: Any, response: Any) -> Native:
 
 
 def _dialect(asked: Any, answered: Any) -> str | None:
+    if isinstance(answered, Mapping) and "usage_metadata" in answered:
+        return None  # LangSmith's wrapper put its own block in the place of the provider's usage
     match asked, answered:
         case {"messages": [{"role": str()}, *_], "model": str()}, {
             "object": "chat.completion",

@@ -9,42 +9,13 @@ from typing import Any
 
 from llmtee import jsontext
 from llmtee.errors import InputError
-from llmtee.formats.providers import provider_of
+from llmtee.formats.providers import provider_of, provider_word
 from llmtee.jsonfields import as_count, as_list, as_object, as_text, join, type_name
 from llmtee.model import Usage
 from llmtee.model.ids import derive_id, is_uuid
 from llmtee.model.snapshot import to_json_value
 from llmtee.model.times import parse_time
 
-FINISH_REASONS: Mapping[str, str] = {
-    **dict.fromkeys(("stop", "end_turn", "stop_sequence", "completed"), "stop"),
-    **dict.fromkeys(("length", "max_tokens", "model_context_window_exceeded"), "length"),
-    **dict.fromkeys(("tool_calls", "tool_call", "function_call", "tool_use"), "tool_call"),
-    **dict.fromkeys(("content_filter", "refusal", "safety", "recitation"), "content_filter"),
-    **dict.fromkeys(("guardrail_intervened", "content_filtered"), "content_filter"),
-    **dict.fromkeys(("blocklist", "prohibited_content", "spii", "language"), "content_filter"),
-    "pause_turn": "pause",
-    **dict.fromkeys(("error", "failed", "malformed_function_call"), "error"),
-}
-"""Every provider's words, in lower case, to the canonical ones: a tracer keeps whatever its source said."""
-
-_PROVIDERS: Mapping[str, str] = {
-    "azure": "azure.ai.openai",
-    "azure_openai": "azure.ai.openai",
-    "google_genai": "gcp.gemini",
-    "google": "gcp.gemini",
-    "gemini": "gcp.gemini",
-    "google_vertexai": "gcp.vertex_ai",
-    "vertexai": "gcp.vertex_ai",
-    "vertex_ai": "gcp.vertex_ai",
-    "amazon_bedrock": "aws.bedrock",
-    "bedrock": "aws.bedrock",
-    "bedrock_converse": "aws.bedrock",
-    "mistral": "mistral_ai",
-    "mistralai": "mistral_ai",
-    "xai": "x_ai",
-    "moonshot": "moonshot_ai",
-}
 _OPENAI = re.compile(r"(gpt-|chatgpt-|o\d(-|$)|text-embedding-)")
 _HEX = re.compile(r"[0-9a-f]{32}$")
 _DIGITS = re.compile(r"\d{1,18}$")
@@ -159,16 +130,11 @@ def trace_id(owner: str, given: str | None) -> str | None:
 def provider(word: Any, model: str | None) -> str | None:
     """The provider by a tracer's word for it, else told by the model's name where that tells."""
     if isinstance(word, str) and word:
-        return _PROVIDERS.get(word.lower(), word)
+        return provider_word(word)
     if model is None:
         return None
     told = provider_of(model)
     return told if told != "openai" or "/" in model or _OPENAI.match(model) else None
-
-
-def finish_reason(word: Any) -> str | None:
-    """The canonical word, where ``word`` is one that a provider has."""
-    return FINISH_REASONS.get(word.lower()) if isinstance(word, str) else None
 
 
 def first_text(values: Iterable[Any]) -> str | None:

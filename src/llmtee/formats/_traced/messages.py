@@ -8,11 +8,11 @@ objects (``{type: "human", content}``). Never raises: what nobody can read becom
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import groupby
 from typing import Any
 
 from llmtee import jsontext
 from llmtee.errors import InputError
+from llmtee.formats._traced.answers import answers_apart
 from llmtee.formats._traced.blocks import decode_blocks, tool_call, tool_result
 from llmtee.formats.openai_chat import messages as chat_messages
 from llmtee.jsonfields import rest
@@ -73,7 +73,7 @@ def langchain_body(raw: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | No
 def decode_messages(raw: Iterable[Any], owner: str, role: str = "user") -> tuple[Message, ...]:
     """Messages in order. Tool results that ride in a user's message become messages of role ``tool``."""
     return tuple(
-        message for one in raw for message in _split(decode_message(one, owner, role), owner)
+        message for one in raw for message in answers_apart(decode_message(one, owner, role), owner)
     )
 
 
@@ -223,18 +223,3 @@ def _beside(body: Mapping[str, Any], owner: str) -> tuple[list[AnyPart], dict[st
             if _identity(part) not in seen:
                 parts.append(part)
     return parts, more
-
-
-def _split(message: Message, owner: str) -> list[Message]:
-    """A user's message that holds tool results, as Anthropic sends them, in messages of one kind each."""
-    results = [isinstance(part, ToolResultPart) for part in message.parts]
-    if message.role != "user" or not any(results):
-        return [message]
-    groups = groupby(message.parts, key=lambda part: isinstance(part, ToolResultPart))
-    told = {**message.extra, owner: {**message.extra.get(owner, {}), "role": message.role}}
-    return [
-        message.model_copy(
-            update={"parts": tuple(parts), **({"role": "tool", "extra": told} if tool else {})}
-        )
-        for tool, parts in groups
-    ]

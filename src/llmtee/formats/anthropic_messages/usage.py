@@ -1,6 +1,6 @@
 """Token counts as Anthropic Messages reports them, to canonical ones and back.
 
-Source: ``Usage`` of Anthropic's SDK, 2026. ``input_tokens`` of the wire leaves both caches out, so they are added;
+Names of counts are in `conventions`. ``input_tokens`` of the wire leaves both caches out, so they are added;
 ``cache_creation`` is a breakdown of ``cache_creation_input_tokens``. Thinking is part of ``output_tokens``.
 """
 
@@ -9,22 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from llmtee.errors import InputError
+from llmtee.formats.conventions import ANTHROPIC
 from llmtee.jsonfields import as_count, as_object
 from llmtee.model import Usage
 
-_COUNTS = {
-    "input_tokens": "fresh",
-    "cache_creation_input_tokens": "cache_write",
-    "cache_read_input_tokens": "cache_read",
-    "output_tokens": "output_tokens",
-}
-_DETAILS = {
-    "cache_creation": {
-        "ephemeral_5m_input_tokens": "cache_write_5m",
-        "ephemeral_1h_input_tokens": "cache_write_1h",
-    },
-    "output_tokens_details": {"thinking_tokens": "reasoning"},
-}
+_TOTALS, _DETAILS = ANTHROPIC.totals, ANTHROPIC.details
 
 
 def decode_usage(raw: Any, path: str) -> Usage | None:
@@ -36,7 +25,7 @@ def decode_usage(raw: Any, path: str) -> Usage | None:
     if raw is None:
         return None
     raw = as_object(raw, path)
-    counts = {name: as_count(raw.get(key), f"{path}.{key}") for key, name in _COUNTS.items()}
+    counts = {name: as_count(raw.get(key), f"{path}.{key}") for key, name in _TOTALS.items()}
     for block, names in _DETAILS.items():
         where = f"{path}.{block}"
         details = as_object(raw.get(block) or {}, where)
@@ -45,9 +34,9 @@ def decode_usage(raw: Any, path: str) -> Usage | None:
         }
     if counts["cache_write"] is None:
         counts["cache_write"] = _sum(counts["cache_write_5m"], counts["cache_write_1h"])
-    fresh = counts.pop("fresh")
-    if fresh is not None:
-        counts["input_tokens"] = _sum(fresh, counts["cache_read"], counts["cache_write"])
+    if counts["input_tokens"] is not None:
+        beside = (counts[name] for name in ANTHROPIC.beside_input)
+        counts["input_tokens"] = _sum(counts["input_tokens"], *beside)
     return Usage(**counts, raw=raw)
 
 

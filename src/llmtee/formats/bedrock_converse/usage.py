@@ -1,6 +1,6 @@
 """Token counts as Bedrock Converse reports them, to canonical ones and back.
 
-Source: ``TokenUsage`` of the Bedrock Runtime API, 2026. Models differ in whether ``inputTokens`` holds the tokens read
+Names of counts are in `conventions`. Models differ in whether ``inputTokens`` holds the tokens read
 from and written to a cache; the total tells which.
 """
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from llmtee.errors import InputError
 from llmtee.formats.bedrock_converse.blocks import without_nones
+from llmtee.formats.conventions import BEDROCK
 from llmtee.jsonfields import as_count, as_list, as_object
 from llmtee.model import Usage
 
@@ -27,22 +28,17 @@ def decode_usage(raw: Any, path: str) -> Usage | None:
     if raw is None:
         return None
     raw = as_object(raw, path)
-    asked, said, total, read, written = (
-        as_count(raw.get(key), f"{path}.{key}")
-        for key in (
-            *("inputTokens", "outputTokens", "totalTokens"),
-            *("cacheReadInputTokens", "cacheWriteInputTokens"),
-        )
+    counts = {name: as_count(raw.get(key), f"{path}.{key}") for key, name in BEDROCK.totals.items()}
+    asked, caches = (
+        counts["input_tokens"],
+        (counts["cache_read"] or 0) + (counts["cache_write"] or 0),
     )
-    caches = (read or 0) + (written or 0)
-    if asked is not None and _exclusive(asked, said or 0, total, caches):
-        asked += caches
+    if asked is not None and _exclusive(
+        asked, counts["output_tokens"] or 0, counts["total_tokens"], caches
+    ):
+        counts["input_tokens"] = asked + caches
     return Usage(
-        input_tokens=asked,
-        output_tokens=said,
-        total_tokens=total,
-        cache_read=read,
-        cache_write=written,
+        **counts,
         **_by_ttl(raw.get("cacheDetails"), f"{path}.cacheDetails"),
         raw=raw,
     )

@@ -1,7 +1,6 @@
 """Token counts as Gemini reports them, to canonical ones and back.
 
-Source: ``UsageMetadata`` of the Gemini API and ``GenerateContentResponseUsageMetadata`` of Google's SDK, 2026. The
-prompt's count holds the cached tokens but not those of tool results; the candidates' count leaves thoughts out. A
+Names of counts are in `conventions`. The prompt's count holds the cached tokens but not those of tool results; the candidates' count leaves thoughts out. A
 zero is often not written at all, so a missing summand adds nothing, and a sum is missing where all its summands are.
 """
 
@@ -11,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmtee.errors import InputError
+from llmtee.formats.conventions import GEMINI
 from llmtee.formats.gemini.names import snake, without_nones
 from llmtee.jsonfields import as_count, as_list, as_object
 from llmtee.model import Usage
@@ -29,21 +29,14 @@ def decode_usage(raw: Any, path: str) -> Usage | None:
     if raw is None:
         return None
     raw = as_object(raw, path)
-    prompt, tool_use = (
-        _count(raw, "promptTokenCount", path),
-        _count(raw, "toolUsePromptTokenCount", path),
-    )
-    said, thought = (
-        _count(raw, "candidatesTokenCount", path),
-        _count(raw, "thoughtsTokenCount", path),
-    )
+    counts = {name: _count(raw, key, path) for key, name in GEMINI.totals.items()}
+    for total, beside in (
+        ("input_tokens", GEMINI.beside_input),
+        ("output_tokens", GEMINI.beside_output),
+    ):
+        counts[total] = _sum(counts[total], *(counts[name] for name in beside))
     return Usage(
-        input_tokens=_sum(prompt, tool_use),
-        output_tokens=_sum(said, thought),
-        total_tokens=_count(raw, "totalTokenCount", path),
-        cache_read=_count(raw, "cachedContentTokenCount", path),
-        tool_use_prompt=tool_use,
-        reasoning=thought,
+        **counts,
         **_details(raw, _INPUT_DETAILS, "input", path),
         **_details(raw, _OUTPUT_DETAILS, "output", path),
         raw=raw,

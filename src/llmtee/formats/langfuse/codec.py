@@ -6,7 +6,7 @@ of blob exports (snake_case, objects maybe as JSON text), and pages of them, ``{
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmtee import jsontext
@@ -22,6 +22,7 @@ from llmtee.formats._traced.fields import (
     usage_flags,
 )
 from llmtee.formats._traced.tools import parameters, read_tools
+from llmtee.formats._traced.tree import Event, related
 from llmtee.formats.langfuse.detect import CALLS, SCORES, detect
 from llmtee.formats.langfuse.usage import decode_cost, decode_usage
 from llmtee.jsonfields import as_list, as_object
@@ -37,7 +38,7 @@ from llmtee.model import (
 )
 from llmtee.model.ids import derive_id
 from llmtee.model.snapshot import to_json_value
-from llmtee.spec import Format
+from llmtee.spec import Format, Traces
 
 NAME = "langfuse"
 
@@ -51,18 +52,48 @@ def decode(raw: Any) -> list[Item]:
     - A generation is a `ModelCall`, a tool observation a `ToolRun`, any other a `Step` with its type in lower case.
     - A trace is a `Step` of type ``trace``: it holds what the application gave it and got, which is no message of its
       own, and one session has many. Its observations get its session, person, tags and environment.
-    - A score is a metric of the observation that it belongs to, where that came with it in a trace; else a `Step` of
+    - A score is a metric of the observation or the trace that it belongs to, where that is at hand; else a `Step` of
       type ``score`` whose parent is the observation.
+    - A reader of many records joins what has one trace, whichever records it came in: ``FORMAT.traces``.
 
     Ids are derived from Langfuse's; fields without a canonical home are in ``extra["langfuse"]`` under their own names.
 
     Raises:
         InputError: something is not of the shape; the error names its JSON path.
     """
-    return _decode(to_json_value(raw), "")
+    return _join([item for _, item in _split(raw)])
 
 
-def _decode(raw: Any, path: str) -> list[Item]:
+def _split(raw: Any) -> list[tuple[str | None, Any]]:
+    return [(item.trace_id, item) for item in _decode(to_json_value(raw), "")]
+
+
+def _join(items: Sequence[Event]) -> list[Item]:
+    """Traces, observations and scores that belong together: exports have each kind in files of its own."""
+    steps = {item.trace_id: item.id for item in items if _is_trace(item)}
+    placed = [
+        item.model_copy(update={"parent": steps[item.trace_id]})
+        if item.parent is None and item.trace_id in steps and not _is_trace(item)
+        else item
+        for item in items
+    ]
+    events: list[Event] = []
+    scores: list[Step] = []
+    for item in placed:
+        if isinstance(item, Step) and item.step_type == "score":
+            scores.append(item)
+        else:
+            events.append(item)
+    for score in scores:
+        events = _with_score(events, score)
+    return related(events, ("session", "person", "tags", "source"))
+
+
+def _is_trace(item: Event) -> bool:
+    return isinstance(item, Step) and item.step_type == "trace"
+
+
+def _decode(raw: Any, path: str) -> list[Event]:
     row = Row(raw, path)
     if isinstance(row.raw.get("data"), list) and "meta" in row.raw:
         items = [_decode(one, _at(path, "data", i)) for i, one in enumerate(row.raw["data"])]
@@ -188,7 +219,7 @@ def _template(row: Row) -> PromptTemplate | None:
 # ── traces and scores ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _decode_trace(row: Row, path: str) -> list[Item]:
+def _decode_trace(row: Row, path: str) -> list[Event]:
     fields = _shared(row)
     own = row.text("id")
     fields["id"] = _trace_event(own) if own is not None else fields["id"]
@@ -196,19 +227,14 @@ def _decode_trace(row: Row, path: str) -> list[Item]:
     fields["source_ids"] = {f"{NAME}.trace": own} if own is not None else {}
     fields |= {"started_at": row.time("timestamp"), "step_type": "trace"}
     fields |= {"inputs": row.object("input"), "outputs": row.object("output")}
-    shared = ("session", "trace_id", "person", "tags", "source")
-    around = {key: fields[key] for key in shared if fields.get(key) is not None}
-    children: list[Item] = []
-    listed = [_listed(row, key) for key in ("observations", "scores")]
-    for i, one in enumerate(listed[0]):
-        observation = Row(one, _at(path, "observations", i))
-        event = _decode_observation(observation, around)
-        at_top = event.parent is None
-        children.append(event.model_copy(update={"parent": fields["id"]}) if at_top else event)
-    events: list[Item] = [Step(**_finished(row, fields)), *children]
-    for i, one in enumerate(listed[1]):
-        score = Row(one, _at(path, "scores", i))
-        events = _with_score(events, _decode_score(score, around))
+    around = {} if fields["trace_id"] is None else {"trace_id": fields["trace_id"]}
+    observations, scores = _listed(row, "observations"), _listed(row, "scores")
+    events: list[Event] = [Step(**_finished(row, fields))]
+    for i, one in enumerate(observations):
+        event = _decode_observation(Row(one, _at(path, "observations", i)), around)
+        events.append(event if event.parent else event.model_copy(update={"parent": fields["id"]}))
+    for i, one in enumerate(scores):
+        events.append(_decode_score(Row(one, _at(path, "scores", i)), around))
     return events
 
 
@@ -256,7 +282,7 @@ def _score_value(row: Row) -> Any:
     return value if said is None else said
 
 
-def _with_score(events: list[Item], score: Step) -> list[Item]:
+def _with_score(events: list[Event], score: Step) -> list[Event]:
     """The events with a score among the metrics of the one that it belongs to, else at the end."""
     found = next((i for i, event in enumerate(events) if event.id == score.parent), None)
     if found is None:
@@ -275,4 +301,10 @@ def _with_score(events: list[Item], score: Step) -> list[Item]:
     return [*events[:found], rated, *events[found + 1 :]]
 
 
-FORMAT = Format(name=NAME, title="Langfuse observations and traces", decode=decode, detect=detect)
+FORMAT = Format(
+    name=NAME,
+    title="Langfuse observations, traces and scores",
+    decode=decode,
+    detect=detect,
+    traces=Traces(split=_split, join=_join),
+)

@@ -1,9 +1,4 @@
-"""Token counts and cost of a Langfuse observation.
-
-Langfuse keeps disjoint buckets: each key is priced and summed on its own, so ``input`` leaves out what stands in
-``input_cached_tokens``, and ``output`` what stands in ``output_reasoning``. The keys are in two spellings: those of
-OpenAI's model definitions and those of Anthropic's. ``total`` is no bucket.
-"""
+"""Token counts and cost of a Langfuse observation, in the buckets of today and in the older totals."""
 
 from __future__ import annotations
 
@@ -11,52 +6,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from llmtee.formats._traced.buckets import read_amounts, read_buckets
 from llmtee.formats._traced.fields import Row, tokens, unwrapped
+from llmtee.formats.conventions import LANGFUSE_OLDER
 from llmtee.jsonfields import as_amount, as_object, join
 from llmtee.model import Cost, Usage
-
-_WRITES = {
-    "input_cache_creation": "cache_write",
-    "input_cache_write": "cache_write",
-    "cache_creation_input_tokens": "cache_write",
-    "cache_creation": "cache_write",
-    "input_cache_creation_5m": "cache_write_5m",
-    "cache_creation_5m": "cache_write_5m",
-    "ephemeral_5m_input_tokens": "cache_write_5m",
-    "input_cache_creation_1h": "cache_write_1h",
-    "cache_creation_1h": "cache_write_1h",
-    "ephemeral_1h_input_tokens": "cache_write_1h",
-}
-_NAMES = {
-    "input_cached": "cache_read",
-    "input_cached_tokens": "cache_read",
-    "input_cache_read": "cache_read",
-    "cache_read_input_tokens": "cache_read",
-    "cache_read": "cache_read",
-    "output_reasoning": "reasoning",
-    "output_reasoning_tokens": "reasoning",
-    "reasoning_tokens": "reasoning",
-    "output_accepted_prediction_tokens": "accepted_prediction",
-    "output_rejected_prediction_tokens": "rejected_prediction",
-    **{
-        f"{side}_{what}{ending}": f"{what}_{side}"
-        for side in ("input", "output")
-        for what in ("text", "audio", "image", "video")
-        for ending in ("", "_tokens")
-    },
-    **_WRITES,
-}
-_SUMS = ("total", "total_tokens")
-_OUTPUTS = ("output", "completion", "reasoning")
-_INPUTS = ("input", "prompt", "cache_", "ephemeral_")
-_LEGACY = {
-    "input": "input_tokens",
-    "promptTokens": "input_tokens",
-    "output": "output_tokens",
-    "completionTokens": "output_tokens",
-    "total": "total_tokens",
-    "totalTokens": "total_tokens",
-}
 
 
 def decode_usage(row: Row) -> Usage | None:
@@ -67,7 +21,7 @@ def decode_usage(row: Row) -> Usage | None:
     """
     details, older = unwrapped(row.get("usageDetails")), unwrapped(row.get("usage"))
     if details not in (None, {}, ""):
-        return _decode_details(details, row.path("usageDetails"))
+        return read_buckets(details, row.path("usageDetails"))
     if older in (None, {}, "") or as_object(older, row.path("usage")).get("unit") not in (
         None,
         "TOKENS",
@@ -76,39 +30,11 @@ def decode_usage(row: Row) -> Usage | None:
     return _decode_older(older, row.path("usage"))
 
 
-def _decode_details(raw: Any, path: str) -> Usage | None:
-    counts = {
-        key: tokens(value, join(path, key))
-        for key, value in as_object(raw, path).items()
-        if not isinstance(value, Mapping)
-    }
-    buckets = {key: n for key, n in counts.items() if n is not None and key not in _SUMS}
-    found: dict[str, int] = {}
-    for key, n in buckets.items():
-        if key in _NAMES:
-            found[_NAMES[key]] = found.get(_NAMES[key], 0) + n
-        side = _side(key)
-        if side is not None:
-            found[side] = found.get(side, 0) + n
-    writes = [n for key, n in buckets.items() if key in _WRITES]
-    if writes:
-        found["cache_write"] = sum(writes)
-    sums = (counts[key] for key in _SUMS if counts.get(key) is not None)
-    return Usage(**found, total_tokens=next(sums, None), raw=raw)
-
-
-def _side(key: str) -> str | None:
-    if key.startswith(_OUTPUTS):
-        return "output_tokens"
-    return "input_tokens" if key.startswith(_INPUTS) else None
-
-
 def _decode_older(raw: Mapping[str, Any], path: str) -> Usage | None:
-    counts = {
-        name: tokens(raw[key], join(path, key))
-        for key, name in _LEGACY.items()
-        if raw.get(key) is not None
-    }
+    counts: dict[str, int | None] = {}
+    for key, name in LANGFUSE_OLDER.totals.items():
+        if raw.get(key) is not None:
+            counts.setdefault(name, tokens(raw[key], join(path, key)))
     return Usage(**counts, raw=raw) if counts else None
 
 
@@ -121,13 +47,7 @@ def decode_cost(row: Row) -> Cost | None:
         InputError: an amount is not a number; the error names its JSON path.
     """
     raw = unwrapped(row.get("costDetails"))
-    where = row.path("costDetails")
-    parts = {
-        key: as_amount(value, join(where, key))
-        for key, value in as_object(raw or {}, where).items()
-        if value is not None
-    }
-    told = parts.pop("total", None)
+    told, parts = read_amounts(raw, row.path("costDetails"))
     names = ("totalCost", "calculatedTotalCost")
     sums = [
         as_amount(value, row.path(name)) for name in names if (value := row.get(name)) is not None

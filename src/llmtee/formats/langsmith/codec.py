@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmtee import jsontext
@@ -27,13 +27,14 @@ from llmtee.formats._traced.fields import (
 )
 from llmtee.formats._traced.messages import langchain_body
 from llmtee.formats._traced.tools import parameters, read_tools
+from llmtee.formats._traced.tree import Event, related
 from llmtee.formats.langsmith.usage import decode_cost, decode_usage
 from llmtee.formats.records import decode_error
 from llmtee.jsonfields import as_list, as_object, join, rest
 from llmtee.model import ErrorInfo, Item, ModelCall, Person, Step, ToolRun
 from llmtee.model.ids import derive_id
 from llmtee.model.snapshot import to_json_value
-from llmtee.spec import Format
+from llmtee.spec import Format, Traces
 
 NAME = "langsmith"
 
@@ -57,24 +58,34 @@ def decode(raw: Any) -> list[Item]:
     """One record: a run, alone or with its children inside, or an answer with several.
 
     - An ``llm`` run is a `ModelCall`, a ``tool`` run a `ToolRun`, any other a `Step` of its type. Only calls have
-      usage and cost: what the runs above them repeat is in their ``extra["langsmith"]``.
+      usage and cost: what the runs above them repeat is in their ``extra``, and a call above another is no leaf.
     - The session is ``session_id``, ``thread_id`` or ``conversation_id`` in the run's metadata. ``session_id`` on the
       run itself is the project, and stands in ``source_ids``.
     - Times have no zone and mean UTC. What the run does not say is told by its ``dotted_order``.
+    - A reader of many records joins what has one trace, whichever records it came in: ``FORMAT.traces``.
 
     Ids are derived from LangSmith's; fields without a canonical home are in ``extra["langsmith"]``.
 
     Raises:
         InputError: something is not of the shape; the error names its JSON path.
     """
+    return _join([item for _, item in _split(raw)])
+
+
+def _split(raw: Any) -> list[tuple[str | None, Any]]:
     raw = as_object(to_json_value(raw), "")
     if isinstance(raw.get("runs"), list) and "run_type" not in raw:
         runs = [_decode(one, f"runs[{i}]", {}) for i, one in enumerate(raw["runs"])]
-        return [item for one in runs for item in one]
-    return _decode(raw, "", {})
+    else:
+        runs = [_decode(raw, "", {})]
+    return [(item.trace_id, item) for one in runs for item in one]
 
 
-def _decode(raw: Any, path: str, around: Mapping[str, Any]) -> list[Item]:
+def _join(items: Sequence[Event]) -> list[Item]:
+    return related(items, ("session", "person", "source"))
+
+
+def _decode(raw: Any, path: str, around: Mapping[str, Any]) -> list[Event]:
     row = Row(raw, path)
     kind = row.get("run_type")
     if kind is None:
@@ -91,16 +102,14 @@ def _decode(raw: Any, path: str, around: Mapping[str, Any]) -> list[Item]:
     metadata = dict(metadata) if isinstance(metadata, Mapping) else {}
     fields = {**around, **_shared(row, metadata)}
     if kind == "llm":
-        event: Item = _decode_call(row, fields, extra, metadata)
+        event: Event = _decode_call(row, fields, extra, metadata)
     elif kind == "tool":
         event = _decode_tool(row, fields, extra)
     else:
         inputs, outputs = row.object("inputs"), row.object("outputs")
         fields |= {"step_type": kind, "inputs": inputs, "outputs": outputs}
         event = Step(**_finished(row, fields, extra))
-    inherited: dict[str, Any] = {
-        key: fields[key] for key in ("session", "person", "source") if key in fields
-    }
+    inherited = {key: value for key in ("trace_id",) if (value := fields.get(key)) is not None}
     inherited |= {"parent": fields["id"]}
     below = [
         _decode(child, join(path, f"child_runs[{i}]"), inherited)
@@ -294,4 +303,10 @@ def detect(raw: Any) -> str | None:
     return None
 
 
-FORMAT = Format(name=NAME, title="LangSmith runs", decode=decode, detect=detect)
+FORMAT = Format(
+    name=NAME,
+    title="LangSmith runs",
+    decode=decode,
+    detect=detect,
+    traces=Traces(split=_split, join=_join),
+)

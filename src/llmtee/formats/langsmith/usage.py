@@ -13,48 +13,12 @@ from typing import Any
 
 from llmtee.errors import InputError
 from llmtee.formats._traced.fields import Row, tokens, unwrapped
+from llmtee.formats.conventions import ANTHROPIC, GEMINI, LANGSMITH
 from llmtee.formats.openai_chat import usage as chat_usage
 from llmtee.jsonfields import as_amount, as_object, join
 from llmtee.model import Cost, Usage
 
-_TOTALS = {
-    "input_tokens": "input_tokens",
-    "output_tokens": "output_tokens",
-    "total_tokens": "total_tokens",
-    "prompt_tokens": "input_tokens",
-    "completion_tokens": "output_tokens",
-    "promptTokens": "input_tokens",
-    "completionTokens": "output_tokens",
-    "totalTokens": "total_tokens",
-    "promptTokenCount": "input_tokens",
-    "totalTokenCount": "total_tokens",
-}
-_INPUT = {
-    "cache_read": "cache_read",
-    "cached_tokens": "cache_read",
-    "cache_creation": "cache_write",
-    "cache_write_tokens": "cache_write",
-    "ephemeral_5m_input_tokens": "cache_write_5m",
-    "ephemeral_1h_input_tokens": "cache_write_1h",
-    **{name: f"{name}_input" for name in ("text", "audio", "image", "video")},
-}
-_OUTPUT = {
-    "reasoning": "reasoning",
-    "reasoning_tokens": "reasoning",
-    **{name: f"{name}_output" for name in ("text", "audio", "image", "video")},
-}
-_DETAILS = {
-    "input_token_details": _INPUT,
-    "prompt_token_details": _INPUT,
-    "input_tokens_details": _INPUT,  # OpenAI Responses
-    "output_token_details": _OUTPUT,
-    "completion_token_details": _OUTPUT,
-    "output_tokens_details": _OUTPUT,
-}
-_ANTHROPIC = {
-    "cache_read_input_tokens": "cache_read",
-    "cache_creation_input_tokens": "cache_write",
-}
+_TOTALS, _DETAILS = LANGSMITH.totals, LANGSMITH.details
 _RUN = ("prompt", "completion", "total")
 
 
@@ -119,7 +83,8 @@ def _add_anthropic(raw: Mapping[str, Any], counts: dict[str, int], path: str) ->
     """Anthropic's own block leaves both caches out of the input."""
     if any(key in raw for key in _DETAILS):
         return
-    for key, name in _ANTHROPIC.items():
+    for name in ANTHROPIC.beside_input:
+        [key] = ANTHROPIC.counts[name]
         if (n := tokens(raw.get(key), join(path, key))) is not None:
             counts[name] = n
             if "input_tokens" in counts:
@@ -130,20 +95,15 @@ def _add_gemini(raw: Mapping[str, Any], counts: dict[str, int], path: str) -> No
     """Gemini's own block leaves thoughts out of the output and tool results out of the input."""
     if "promptTokenCount" not in raw and "candidatesTokenCount" not in raw:
         return
-    read = {
-        key: tokens(raw.get(key), join(path, key))
-        for key in (
-            *("cachedContentTokenCount", "toolUsePromptTokenCount"),
-            *("candidatesTokenCount", "thoughtsTokenCount"),
-        )
-    }
-    cached, used, said, thought = read.values()
-    named = {"cache_read": cached, "tool_use_prompt": used, "reasoning": thought}
-    counts |= {name: n for name, n in named.items() if n is not None}
-    if used is not None and "input_tokens" in counts:
-        counts["input_tokens"] += used
-    if said is not None or thought is not None:
-        counts["output_tokens"] = (said or 0) + (thought or 0)
+    read = {name: tokens(raw.get(key), join(path, key)) for key, name in GEMINI.totals.items()}
+    counts |= {name: n for name, n in read.items() if n is not None}
+    for total, beside in (
+        ("input_tokens", GEMINI.beside_input),
+        ("output_tokens", GEMINI.beside_output),
+    ):
+        told = [n for name in (total, *beside) if (n := read[name]) is not None]
+        if told:
+            counts[total] = sum(told)
 
 
 def decode_cost(row: Row) -> Cost | None:

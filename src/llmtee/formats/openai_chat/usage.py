@@ -1,6 +1,6 @@
 """Token counts and cost as Chat Completions reports them, to canonical ones and back.
 
-Source: ``CompletionUsage`` of the OpenAI SDK, 2026; ``cost`` is OpenRouter's, in US dollars.
+Names of counts are in `conventions`; ``cost`` is OpenRouter's, in US dollars.
 """
 
 from __future__ import annotations
@@ -9,33 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmtee.errors import InputError
+from llmtee.formats.conventions import OPENAI_CHAT
 from llmtee.jsonfields import as_amount, as_count, as_object
 from llmtee.model import Cost, Usage
 
-_TOTALS = {
-    "prompt_tokens": "input_tokens",
-    "completion_tokens": "output_tokens",
-    "total_tokens": "total_tokens",
-}
-_DETAILS = {
-    "prompt_tokens_details": {
-        "cached_tokens": "cache_read",
-        "cache_write_tokens": "cache_write",
-        "text_tokens": "text_input",
-        "audio_tokens": "audio_input",
-        "image_tokens": "image_input",
-        "video_tokens": "video_input",
-    },
-    "completion_tokens_details": {
-        "reasoning_tokens": "reasoning",
-        "text_tokens": "text_output",
-        "audio_tokens": "audio_output",
-        "image_tokens": "image_output",
-        "video_tokens": "video_output",
-        "accepted_prediction_tokens": "accepted_prediction",
-        "rejected_prediction_tokens": "rejected_prediction",
-    },
-}
+_TOTALS, _DETAILS = OPENAI_CHAT.totals, OPENAI_CHAT.details
 
 
 def decode_usage(raw: Any, path: str) -> Usage | None:

@@ -1,6 +1,6 @@
 """Token counts and the end of a response as OpenAI Responses tells them, to canonical ones and back.
 
-Source: ``ResponseUsage`` of the OpenAI SDK, 2026. Totals include caches and reasoning.
+Names of counts are in `conventions`. Totals include caches and reasoning.
 """
 
 from __future__ import annotations
@@ -9,29 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmtee.errors import InputError
+from llmtee.formats.conventions import OPENAI_RESPONSES
 from llmtee.jsonfields import as_count, as_object
 from llmtee.model import Usage
 
-_TOTALS = ("input_tokens", "output_tokens", "total_tokens")
-_DETAILS = {
-    "input_tokens_details": {
-        "cached_tokens": "cache_read",
-        "cache_write_tokens": "cache_write",
-        "text_tokens": "text_input",
-        "audio_tokens": "audio_input",
-        "image_tokens": "image_input",
-        "video_tokens": "video_input",
-    },
-    "output_tokens_details": {
-        "reasoning_tokens": "reasoning",
-        "text_tokens": "text_output",
-        "audio_tokens": "audio_output",
-        "image_tokens": "image_output",
-        "video_tokens": "video_output",
-        "accepted_prediction_tokens": "accepted_prediction",
-        "rejected_prediction_tokens": "rejected_prediction",
-    },
-}
+_TOTALS, _DETAILS = OPENAI_RESPONSES.totals, OPENAI_RESPONSES.details
 
 _REASONS = {"max_output_tokens": "length", "content_filter": "content_filter"}
 _STATUSES = {
@@ -60,7 +42,7 @@ def decode_usage(raw: Any, path: str) -> Usage | None:
     if raw is None:
         return None
     raw = as_object(raw, path)
-    counts = {name: as_count(raw.get(name), f"{path}.{name}") for name in _TOTALS}
+    counts = {name: as_count(raw.get(key), f"{path}.{key}") for key, name in _TOTALS.items()}
     for block, names in _DETAILS.items():
         where = f"{path}.{block}"
         details = as_object(raw.get(block) or {}, where)
@@ -74,7 +56,7 @@ def encode_usage(usage: Usage) -> dict[str, Any]:
     """A ``usage`` block: the one that was read, where it was of this shape, else one made of the counts."""
     if usage.raw is not None and _reads_as(usage.raw, usage):
         return usage.raw
-    out: dict[str, Any] = _counts(usage, {name: name for name in _TOTALS})
+    out: dict[str, Any] = _counts(usage, _TOTALS)
     if "total_tokens" not in out and len(out) == len(_TOTALS) - 1:
         out["total_tokens"] = out["input_tokens"] + out["output_tokens"]
     for block, names in _DETAILS.items():

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmtee.formats.otel_genai.events import read_events
+from llmtee.formats.otel_genai.events import traces
 from llmtee.formats.otel_genai.kinds import is_openinference, is_telemetry, keys_of
 from llmtee.model import Item
 from llmtee.spec import Format
 
 NAME = "otel-genai"
+
+
+TRACES = traces(NAME)
 
 
 def decode(raw: Any) -> list[Item]:
@@ -25,7 +28,7 @@ def decode(raw: Any) -> list[Item]:
     Raises:
         InputError: something is not of the shape of OTLP/JSON; the error names its JSON path.
     """
-    return read_events(raw, NAME)
+    return TRACES.join([piece for _, piece in TRACES.split(raw)])
 
 
 def detect(raw: Any) -> str | None:
@@ -34,8 +37,11 @@ def detect(raw: Any) -> str | None:
     if keys is None or is_openinference(keys):
         return None
     if key := is_telemetry(keys):
-        return f"a span has the attribute {key}"
-    return "it has resourceSpans" if isinstance(raw, dict) and "resourceSpans" in raw else None
+        return f"spans or log records have {key}"
+    named = (
+        key for key in ("resourceSpans", "resourceLogs") if isinstance(raw, dict) and key in raw
+    )
+    return next((f"it has {key}" for key in named), None)
 
 
 FORMAT = Format(
@@ -43,4 +49,5 @@ FORMAT = Format(
     title="OpenTelemetry GenAI traces (OTLP/JSON)",
     decode=decode,
     detect=detect,
+    traces=TRACES,
 )

@@ -20,13 +20,8 @@ from llmtee.formats.otel_genai.messages import read_choices, read_message, read_
 from llmtee.formats.otel_genai.openinference import chat_messages
 from llmtee.formats.otel_genai.otlp import SpanEvent
 from llmtee.formats.otel_genai.parts import read_parts
+from llmtee.formats.otel_genai.pieces import CHOICE, DETAILS, MESSAGE_ATTRIBUTES, MESSAGES
 from llmtee.model import Choice, Message
-
-_DETAILS = "gen_ai.client.inference.operation.details"
-_MESSAGE_EVENTS = {
-    f"gen_ai.{role}.message": role for role in ("system", "user", "assistant", "tool")
-}
-_CHOICE_EVENT = "gen_ai.choice"
 
 
 @dataclass(frozen=True)
@@ -58,15 +53,17 @@ def read_exchange(
 def _current(
     attributes: Attributes, events: tuple[SpanEvent, ...], owner: str, words: list[str]
 ) -> Exchange | None:
-    names = ("gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages")
-    details = tuple(event for event in events if event.name == _DETAILS)[:1]
-    if attributes.has(*names):
-        system, asked, answered = (attributes.json(name) for name in names)
-        details = ()
-    elif details:
-        system, asked, answered = (parsed(details[0].attributes.get(name)) for name in names)
-    else:
+    details = tuple(event for event in events if event.name == DETAILS)[:1]
+    if not details and not attributes.has(*MESSAGE_ATTRIBUTES):
         return None
+    beside = details[0].attributes if details else {}
+    own = [attributes.json(name) for name in MESSAGE_ATTRIBUTES]
+    told = [parsed(beside.get(name)) for name in MESSAGE_ATTRIBUTES]
+    if all(one is None or mine is not None for one, mine in zip(told, own, strict=True)):
+        details = ()  # it says nothing that the span does not say
+    system, asked, answered = (
+        one if mine is None else mine for one, mine in zip(told, own, strict=True)
+    )
     return Exchange(
         1,
         (*_system(system, owner), *read_messages(asked, owner)),
@@ -166,13 +163,13 @@ def _indexed(
 def _per_message(
     _: Attributes, events: tuple[SpanEvent, ...], owner: str, words: list[str]
 ) -> Exchange | None:
-    read = tuple(e for e in events if e.name in _MESSAGE_EVENTS or e.name == _CHOICE_EVENT)
-    answers = [_flat_choice(_body(event)) for event in read if event.name == _CHOICE_EVENT]
+    read = tuple(e for e in events if e.name in MESSAGES or e.name == CHOICE)
+    answers = [_flat_choice(_body(event)) for event in read if event.name == CHOICE]
     asked = tuple(
         message
         for event in read
-        if event.name is not None and event.name != _CHOICE_EVENT
-        for message in read_messages(_body(event), owner, _MESSAGE_EVENTS[event.name])
+        if event.name is not None and event.name != CHOICE
+        for message in read_messages(_body(event), owner, MESSAGES[event.name])
     )
     return Exchange(2, asked, read_choices(answers or None, owner, words), read)
 
@@ -246,9 +243,9 @@ def _logfire(listed: list[Any], owner: str, words: list[str]) -> Exchange:
         name = one.get("event.name")
         dropped = ("event.name", "gen_ai.message.index", "gen_ai.system")
         body = {key: value for key, value in one.items() if key not in dropped}
-        if name == _CHOICE_EVENT:
+        if name == CHOICE:
             answers.append(_flat_choice(body))
         else:
-            role = _MESSAGE_EVENTS.get(name, "user") if isinstance(name, str) else "user"
+            role = MESSAGES.get(name, "user") if isinstance(name, str) else "user"
             asked += read_messages(body, owner, role)
     return Exchange(5, tuple(asked), read_choices(answers or None, owner, words))

@@ -1,21 +1,26 @@
 """A span to an event: a model call, the run of a tool, or another step. Each span becomes one event by itself.
 
-The formats ``otel-genai`` and ``openinference`` share this; they differ in the records they claim and in the name
-under which they keep what has no canonical home.
+The formats ``otel-genai`` and ``openinference`` share this, and their traces; they differ in the records they claim
+and in the name under which they keep what has no canonical home.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from llmtee.formats._traced.tree import related
+from llmtee.formats.finish_reasons import finish_reason
 from llmtee.formats.otel_genai.attributes import Attributes, parsed
 from llmtee.formats.otel_genai.dialects import Exchange, read_exchange
-from llmtee.formats.otel_genai.fields import common, read_error, score_events
+from llmtee.formats.otel_genai.fields import common, first_token_events, read_error, score_events
 from llmtee.formats.otel_genai.kinds import MODEL_CALL, TOOL_RUN, kind_of
-from llmtee.formats.otel_genai.messages import finish_reason, read_tool
+from llmtee.formats.otel_genai.messages import read_tool
 from llmtee.formats.otel_genai.openinference import tool_definitions
-from llmtee.formats.otel_genai.otlp import Span, SpanEvent, read_spans
+from llmtee.formats.otel_genai.otlp import Log, Span, SpanEvent, read_pieces
+from llmtee.formats.otel_genai.pieces import joined
 from llmtee.formats.otel_genai.usage import read_cost, read_usage
+from llmtee.formats.providers import provider_word
 from llmtee.model import (
     Choice,
     Item,
@@ -26,22 +31,8 @@ from llmtee.model import (
     ToolDefinition,
     ToolRun,
 )
+from llmtee.spec import Traces
 
-_PROVIDERS = {
-    "az.ai.openai": "azure.ai.openai",
-    "azure": "azure.ai.openai",
-    "bedrock": "aws.bedrock",
-    "aws": "aws.bedrock",
-    "google": "gcp.gemini",
-    "gemini": "gcp.gemini",
-    "xai": "x_ai",
-    "vertex_ai": "gcp.vertex_ai",
-    "vertexai": "gcp.vertex_ai",
-    "mistralai": "mistral_ai",
-    "az.ai.inference": "azure.ai.inference",
-    "mistral": "mistral_ai",
-    "amazon": "aws.bedrock",
-}
 _PARAMETERS = {
     "max_tokens": "max_output_tokens",
     "stop_sequences": "stop",
@@ -66,13 +57,29 @@ _OUTPUTS = (
 )
 
 
-def read_events(raw: Any, owner: str) -> list[Item]:
-    """The events of a record's spans, in the order in which they stand.
+def traces(owner: str) -> Traces:
+    """How the spans and log records of a trace are joined, for the format that keeps its own under ``owner``."""
 
-    Raises:
-        InputError: something is not of the shape of OTLP/JSON; the error names its JSON path.
-    """
-    return [_event(span, owner) for span in read_spans(raw)]
+    def split(raw: Any) -> list[tuple[str | None, Any]]:
+        return [(piece.trace_id, (owner, piece)) for piece in read_pieces(raw)]
+
+    return Traces(split=split, join=read_events)
+
+
+def read_events(pieces: Sequence[tuple[str, Span | Log]]) -> list[Item]:
+    """The events of spans and log records, each with the name of the format that read it."""
+    owners: dict[tuple[str | None, str | None], str] = {}
+    for owner, piece in sorted(pieces, key=lambda pair: isinstance(pair[1], Span)):
+        owners[piece.trace_id, piece.span_id] = (
+            owner  # a span tells its format better than its log records
+        )
+    events: list[Item] = []
+    for span, flags in joined([piece for _, piece in pieces]):
+        event = _event(span, owners[span.trace_id, span.span_id])
+        events.append(
+            event.model_copy(update={"flags": (*event.flags, *flags)}) if flags else event
+        )
+    return related(events, ("session", "person", "agent"))
 
 
 def _event(span: Span, owner: str) -> Item:
@@ -80,7 +87,12 @@ def _event(span: Span, owner: str) -> Item:
     kind = kind_of(attributes)
     fields = common(span, attributes)
     error, thrown = read_error(span, attributes)
-    read = (*thrown, *score_events(span))
+    marks = (
+        event
+        for event in first_token_events(span)
+        if not event.attributes and event.time == fields.get("first_token_at")
+    )
+    read = (*thrown, *score_events(span), *marks)
     if error is not None:
         fields["error"] = error
     if kind == MODEL_CALL:
@@ -168,7 +180,7 @@ def _provider(attributes: Attributes) -> str | None:
         word = (attributes.text("ai.model.provider") or "").partition(".")[0] or None
     if word is None:
         return None
-    provider = _PROVIDERS.get(word.lower(), word.lower())
+    provider = provider_word(word.lower())
     if provider != word:
         attributes.keep(
             "gen_ai.provider.name", "gen_ai.system", "llm.provider", "ai.model.provider"
@@ -197,6 +209,7 @@ def _parameters(attributes: Attributes) -> dict[str, Any]:
         ("", given),
         ("gen_ai.request.", attributes.under("gen_ai.request.")),
         ("ai.settings.", attributes.under("ai.settings.")),
+        ("openai.request.", attributes.under("openai.request.")),
     ):
         for key, value in values.items():
             if (prefix, key) != ("gen_ai.request.", "model") and value is not None:

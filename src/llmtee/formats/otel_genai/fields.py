@@ -122,9 +122,8 @@ def _first_token(span: Span, attributes: Attributes) -> dt.datetime | None:
             return span.start + dt.timedelta(seconds=seconds)
         except OverflowError:
             return None
-    for event in span.events:  # OpenInference marks it with an event
-        if event.name == "First Token Stream Event":
-            return event.time
+    for event in first_token_events(span):
+        return event.time
     told = attributes.values.get("langfuse.observation.completion_start_time")
     try:
         time = parse_time(told.strip('"') if isinstance(told, str) else None)
@@ -133,6 +132,11 @@ def _first_token(span: Span, attributes: Attributes) -> dt.datetime | None:
     if time is not None:
         attributes.take("langfuse.observation.completion_start_time")
     return time
+
+
+def first_token_events(span: Span) -> tuple[SpanEvent, ...]:
+    """The event with which OpenInference marks the first token of a stream."""
+    return tuple(event for event in span.events if event.name == "First Token Stream Event")
 
 
 # ── errors ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -149,7 +153,8 @@ def read_error(
         return None, ()
     thrown = tuple(event for event in span.events if event.name == "exception")[-1:]
     kind = attributes.text("error.type")
-    if span.status_code != 2 and not thrown and kind is None:
+    level = attributes.values.get("langfuse.observation.level")
+    if span.status_code != 2 and not thrown and kind is None and level != "ERROR":
         return None, ()
     about: Mapping[str, Any] = thrown[0].attributes if thrown else {}
     exception = _text(about.get("exception.type"))
@@ -159,7 +164,10 @@ def read_error(
         for key, value in about.items()
         if key not in ("exception.message", "exception.type")
     }
-    message = span.status_message or _text(about.get("exception.message")) or exception or kind
+    said = span.status_message or _text(about.get("exception.message"))
+    if said is None and level == "ERROR":
+        said = attributes.text("langfuse.observation.status_message")
+    message = said or exception or kind
     return ErrorInfo(
         message=message or "failed",
         type=exception or kind,
@@ -195,12 +203,17 @@ def _scores(span: Span, attributes: Attributes) -> dict[str, Any] | None:
         _add(found, values.get(f"{_EVALUATION}name"), score)
     if _text(attributes.values.get(f"{_EVALUATION}name")):
         attributes.take(f"{_EVALUATION}name", *(_EVALUATION + path for path in keys.values()))
-    for group, inner in (("annotations", "annotation"), ("evaluations", "evaluation")):
-        if attributes.has(f"{group}."):
-            for one in _listed(attributes.tree(group)):
+    for scope in ("", "trace.", "session."):  # OpenInference's may be of more than the span
+        for group, inner in (("annotations", "annotation"), ("evaluations", "evaluation")):
+            before = len(found)
+            for one in _listed(attributes.tree(scope + group)):
                 body = one.get(inner, one)
                 if isinstance(body, Mapping):
-                    _add(found, body.get("name"), body)
+                    _add(found, body.get("name"), body, scope)
+            if len(found) == before:  # a name alone says nothing
+                attributes.keep(
+                    *(key for key in attributes.values if key.startswith(scope + group))
+                )
     return found or None
 
 
@@ -208,13 +221,14 @@ def _listed(tree: Any) -> Iterable[Mapping[str, Any]]:
     return [one for one in tree if isinstance(one, Mapping)] if isinstance(tree, list) else []
 
 
-def _add(found: dict[str, Any], name: Any, one: Mapping[str, Any]) -> None:
+def _add(found: dict[str, Any], name: Any, one: Mapping[str, Any], scope: str = "") -> None:
     if not isinstance(name, str) or not name:
         return
+    name = scope + name
     score, label = finite(one.get("score")), one.get("label")
     if score is None and label is not None:
         found[name] = label
-    else:
+    elif score is not None:
         found[name] = score
         if label is not None:
             found[f"{name}.label"] = label

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmtee.formats.otel_genai.attributes import Attributes
+from llmtee.formats.otel_genai.otlp import SIGNALS, is_log
 
 MODEL_CALL, TOOL_RUN = "model_call", "tool_run"
 
@@ -89,15 +90,17 @@ _TELEMETRY = (
 
 
 def keys_of(raw: Any) -> set[str] | None:
-    """The attributes' keys of all spans in a record; ``None`` for what is no OTLP. Never raises."""
+    """The keys of all attributes in a record, and the names of its log records; ``None`` for no OTLP. Never raises."""
     listed = raw if isinstance(raw, list) else [raw]
-    spans = [span for one in listed for span in _spans(one)]
+    pieces = [piece for one in listed for piece in _pieces(one)]
     groups = any(isinstance(one, Mapping) and _is_export(one) for one in listed)
-    if not spans and not groups:
+    if not pieces and not groups:
         return None
     found: set[str] = set()
-    for span in spans:
-        attributes = span.get("attributes")
+    for piece in pieces:
+        if isinstance(name := piece.get("eventName"), str):
+            found.add(name)
+        attributes = piece.get("attributes")
         if isinstance(attributes, Mapping):
             found.update(key for key in attributes if isinstance(key, str))
         elif isinstance(attributes, list):
@@ -107,21 +110,24 @@ def keys_of(raw: Any) -> set[str] | None:
 
 
 def _is_export(raw: Mapping[Any, Any]) -> bool:
-    return isinstance(raw.get("resourceSpans"), list)
+    return any(isinstance(raw.get(signal), list) for signal in ("resourceSpans", "resourceLogs"))
 
 
-def _spans(raw: Any) -> list[Mapping[Any, Any]]:
+def _pieces(raw: Any) -> list[Mapping[Any, Any]]:
     if not isinstance(raw, Mapping):
         return []
     if not _is_export(raw):
-        return [raw] if "spanId" in raw and "traceId" in raw else []
-    scopes = [
-        scope
-        for group in _members(raw, "resourceSpans")
-        for key in ("scopeSpans", "instrumentationLibrarySpans")
+        if "spanId" in raw and "traceId" in raw:
+            return [raw]
+        return [raw] if is_log(raw) and "attributes" in raw else []
+    return [
+        piece
+        for signal, scopes, members in SIGNALS
+        for group in _members(raw, signal)
+        for key in scopes
         for scope in _members(group, key)
+        for piece in _members(scope, members)
     ]
-    return [span for scope in scopes for span in _members(scope, "spans")]
 
 
 def _members(raw: Mapping[Any, Any], key: str) -> list[Mapping[Any, Any]]:
@@ -130,10 +136,15 @@ def _members(raw: Mapping[Any, Any], key: str) -> list[Mapping[Any, Any]]:
 
 
 def is_openinference(keys: set[str]) -> str | None:
-    """A key that only OpenInference writes."""
-    return next((key for key in sorted(keys) if key.startswith(_OPENINFERENCE)), None)
+    """The names that only OpenInference writes, where one of them is there: ``llm.token_count.*``."""
+    return _first(keys, _OPENINFERENCE)
 
 
 def is_telemetry(keys: set[str]) -> str | None:
-    """A key that other telemetry of models writes."""
-    return next((key for key in sorted(keys) if key.startswith(_TELEMETRY)), None)
+    """The names that other telemetry of models writes, where one of them is there: ``gen_ai.*``."""
+    return _first(keys, _TELEMETRY)
+
+
+def _first(keys: set[str], starts: tuple[str, ...]) -> str | None:
+    found = (start for start in starts if any(key.startswith(start) for key in keys))
+    return next((f"{start}*" if start.endswith(".") else start for start in found), None)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from llmtee.formats._traced.answers import answers_apart
+from llmtee.formats.finish_reasons import finish_reason
 from llmtee.formats.otel_genai.attributes import parsed
 from llmtee.formats.otel_genai.parts import call_part, first_text, read_part, read_parts
 from llmtee.jsonfields import rest
@@ -24,36 +26,6 @@ from llmtee.model import (
 )
 
 _ROLES = {"model": "assistant", "ai": "assistant", "human": "user", "function": "tool"}
-_FINISH = {
-    **dict.fromkeys(("stop", "end_turn", "stop_sequence", "completed", "eos"), "stop"),
-    **dict.fromkeys(("length", "max_tokens", "model_context_window_exceeded"), "length"),
-    **dict.fromkeys(
-        ("tool_call", "tool_calls", "tool-calls", "tool_use", "function_call"), "tool_call"
-    ),
-    **dict.fromkeys(
-        (
-            "content_filter",
-            "content-filter",
-            "content_filtered",
-            "refusal",
-            "safety",
-            "recitation",
-            "blocklist",
-            "prohibited_content",
-            "spii",
-            "guardrail_intervened",
-        ),
-        "content_filter",
-    ),
-    **dict.fromkeys(("compaction", "pause_turn"), "pause"),
-    **dict.fromkeys(("error", "failed", "malformed_function_call"), "error"),
-}
-"""The words of OpenTelemetry, and those of providers that emitters pass through, to the canonical ones."""
-
-
-def finish_reason(word: str | None) -> str | None:
-    """The canonical word; ``None`` for one that nobody knows."""
-    return _FINISH.get(word.lower()) if word else None
 
 
 def read_messages(raw: Any, owner: str, role: str = "user") -> tuple[Message, ...]:
@@ -61,7 +33,11 @@ def read_messages(raw: Any, owner: str, role: str = "user") -> tuple[Message, ..
     if raw is None:
         return ()
     listed = raw if isinstance(raw, list) else [raw]
-    return tuple(message for one in listed for message in split(read_message(one, owner, role)))
+    return tuple(
+        message
+        for one in listed
+        for message in answers_apart(read_message(one, owner, role), owner)
+    )
 
 
 def read_message(raw: Any, owner: str, role: str = "user") -> Message:
@@ -136,23 +112,6 @@ def _answer(raw: Mapping[str, Any], parts: list[AnyPart], known: list[str]) -> T
         name=first_text(raw, "name"),
         result=raw.get(known[0]) if plain else "".join(part.text for part in texts) or None,
     )
-
-
-def split(message: Message) -> Iterator[Message]:
-    """A user's message with the tools' answers apart: some providers let them ride in it. Order is kept."""
-    results = [isinstance(part, ToolResultPart) for part in message.parts]
-    if message.role not in ("user", "system", "developer") or not any(results):
-        yield message
-        return
-    run: list[AnyPart] = []
-    for i, part in enumerate(message.parts):
-        run.append(part)
-        if i + 1 == len(results) or results[i + 1] != results[i]:
-            changed: dict[str, Any] = {"parts": tuple(run)}
-            if results[i]:
-                changed |= {"role": "tool"}
-            yield message.model_copy(update=changed)
-            run = []
 
 
 def read_choices(

@@ -1,8 +1,9 @@
-"""OTLP/JSON: the spans of an export, unwrapped, with attributes as plain JSON values.
+"""OTLP/JSON: the spans and log records of an export, unwrapped, with attributes as plain JSON values.
 
-Read are one export object (``resourceSpans`` → ``scopeSpans`` → ``spans``), one bare span, and a list of either. The
-envelope is held to the protocol: what is not of its shape is an `InputError` with its JSON path. Attributes are not:
-one that an instrumentation wrote with another type is left unread, and what is left unread is kept.
+Read are export objects (``resourceSpans`` → ``scopeSpans`` → ``spans``, ``resourceLogs`` → ``scopeLogs`` →
+``logRecords``), one bare span or log record, and a list of any of these. The envelope is held to the protocol: what is
+not of its shape is an `InputError` with its JSON path. Attributes are not: one that an instrumentation wrote with
+another type is left unread, and what is left unread is kept.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmtee.errors import InputError
+from llmtee.formats.otel_genai.values import digits, read_attributes, read_value
 from llmtee.jsonfields import as_list, as_object, join, rest, text_or_none, type_name
 from llmtee.model.snapshot import to_json_value
 
@@ -25,6 +27,11 @@ _SPAN = (
     *("traceId", "spanId", "parentSpanId", "name", "startTimeUnixNano", "endTimeUnixNano"),
     *("attributes", "events", "status"),
 )
+SIGNALS = (
+    ("resourceSpans", ("scopeSpans", "instrumentationLibrarySpans"), "spans"),
+    ("resourceLogs", ("scopeLogs", "instrumentationLibraryLogs"), "logRecords"),
+)
+"""The lists in an export: where groups stand, scopes in each, and what the scopes hold."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,21 @@ class Span:
     scope: dict[str, Any] = field(default_factory=dict)
 
 
-def read_spans(raw: Any) -> list[Span]:
-    """The spans of an export, a bare span, or a list of either, in the order in which they stand.
+@dataclass(frozen=True)
+class Log:
+    """One log record: since 2025 an event of a span is often sent as one, apart from its span."""
+
+    event: SpanEvent
+    nanoseconds: int
+    """Unix time of the event, else of its observation; 0 where there is neither."""
+    trace_id: str | None
+    span_id: str | None
+    resource: dict[str, Any]
+    scope: dict[str, Any]
+
+
+def read_pieces(raw: Any) -> list[Span | Log]:
+    """The spans and log records of an export, a bare one, or a list of any, in the order in which they stand.
 
     Raises:
         InputError: something is not of the shape of OTLP/JSON; the error names its JSON path.
@@ -68,7 +88,7 @@ def read_spans(raw: Any) -> list[Span]:
     return list(_unwrap(to_json_value(raw), ""))
 
 
-def _unwrap(raw: Any, path: str) -> Iterator[Span]:
+def _unwrap(raw: Any, path: str) -> Iterator[Span | Log]:
     if isinstance(raw, list):
         for i, one in enumerate(raw):
             if isinstance(one, list):  # a list of lists is no export of anybody's
@@ -76,36 +96,54 @@ def _unwrap(raw: Any, path: str) -> Iterator[Span]:
             yield from _unwrap(one, f"{path}[{i}]")
         return
     raw = as_object(raw, path)
-    if "resourceSpans" in raw:
-        where = join(path, "resourceSpans")
-        for i, group in enumerate(as_list(raw["resourceSpans"], where)):
-            yield from _resource_spans(as_object(group, f"{where}[{i}]"), f"{where}[{i}]")
+    if "resourceSpans" in raw or "resourceLogs" in raw:
+        yield from _export(raw, path)
+    elif is_log(raw):
+        yield _log(raw, path, {}, {})
     elif "spanId" in raw or "traceId" in raw:
         yield _span(raw, path, {}, {})
     else:
         keys = ", ".join(sorted(raw)[:12]) or "none"
         raise InputError(
-            f"is neither an OTLP export (resourceSpans) nor a span (traceId, spanId); it has the keys: {keys}",
+            "is neither an OTLP export (resourceSpans, resourceLogs) nor a span (traceId, spanId);"
+            f" it has the keys: {keys}",
             path=path or None,
         )
 
 
-def _resource_spans(raw: Mapping[str, Any], path: str) -> Iterator[Span]:
+def is_log(raw: Mapping[Any, Any]) -> bool:
+    """Whether an object is a log record: it has one time, and a span has two."""
+    if raw.get("startTimeUnixNano") is not None:
+        return False
+    return "timeUnixNano" in raw or "observedTimeUnixNano" in raw
+
+
+def _export(raw: Mapping[str, Any], path: str) -> Iterator[Span | Log]:
+    for signal, scopes, members in SIGNALS:
+        where = join(path, signal)
+        for i, one in enumerate(as_list(raw.get(signal), where)):
+            place = f"{where}[{i}]"
+            group = as_object(one, place)
+            # Until 2022 the field was called instrumentationLibrarySpans, with the scope under instrumentationLibrary.
+            key = next((name for name in scopes if name in group), scopes[0])
+            resource = _resource(group, place)
+            for j, listed in enumerate(as_list(group.get(key), join(place, key))):
+                inner = f"{place}.{key}[{j}]"
+                holder = as_object(listed, inner)
+                scope = _scope(holder, inner)
+                for k, member in enumerate(as_list(holder.get(members), f"{inner}.{members}")):
+                    at = f"{inner}.{members}[{k}]"
+                    read = _span if members == "spans" else _log
+                    yield read(as_object(member, at), at, resource, scope)
+
+
+def _resource(raw: Mapping[str, Any], path: str) -> dict[str, Any]:
     where = join(path, "resource")
     resource = as_object(raw.get("resource") or {}, where)
-    known = {
+    return {
         **read_attributes(resource.get("attributes"), f"{where}.attributes"),
         **({"schemaUrl": raw["schemaUrl"]} if raw.get("schemaUrl") else {}),
     }
-    # Until 2022 the field was called instrumentationLibrarySpans, with the scope under instrumentationLibrary.
-    key = "scopeSpans" if "scopeSpans" in raw else "instrumentationLibrarySpans"
-    for i, one in enumerate(as_list(raw.get(key), join(path, key))):
-        inner = f"{path}.{key}[{i}]"
-        group = as_object(one, inner)
-        scope = _scope(group, inner)
-        for j, span in enumerate(as_list(group.get("spans"), f"{inner}.spans")):
-            place = f"{inner}.spans[{j}]"
-            yield _span(as_object(span, place), place, known, scope)
 
 
 def _scope(group: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -147,6 +185,35 @@ def _span(
     )
 
 
+def _log(raw: Mapping[str, Any], path: str, resource: dict[str, Any], scope: dict[str, Any]) -> Log:
+    attributes = read_attributes(raw.get("attributes"), join(path, "attributes"))
+    name = text_or_none(raw.get("eventName"), join(path, "eventName"))
+    told = attributes.get("event.name")  # where the name stood until eventName came, in 2025
+    body = raw.get("body")
+    if isinstance(body, Mapping):
+        body = read_value(body, join(path, "body"))
+    key = next((k for k in ("timeUnixNano", "observedTimeUnixNano") if digits(raw.get(k))), None)
+    time = None if key is None else _time(raw[key], join(path, key))
+    event = SpanEvent(
+        name=name or (told if isinstance(told, str) else None),
+        time=time,
+        attributes={**attributes, **(body if isinstance(body, dict) else _said(body))},
+        raw=raw,
+    )
+    return Log(
+        event=event,
+        nanoseconds=(digits(raw[key]) or 0) if key is not None else 0,
+        trace_id=_hex(raw.get("traceId"), join(path, "traceId"), 16),
+        span_id=_hex(raw.get("spanId"), join(path, "spanId"), 8),
+        resource=resource,
+        scope=scope,
+    )
+
+
+def _said(body: Any) -> dict[str, Any]:
+    return {} if body is None else {"content": body}
+
+
 def _event(raw: Mapping[str, Any], path: str) -> SpanEvent:
     return SpanEvent(
         name=text_or_none(raw.get("name"), f"{path}.name"),
@@ -178,68 +245,10 @@ def _time(raw: Any, path: str) -> dt.datetime | None:
     """A time in unix nanoseconds, as digits or a number; 0 means that there is none."""
     if raw is None or raw == "":
         return None
-    nanoseconds = _int(raw)
+    nanoseconds = digits(raw)
     if nanoseconds is None:
         raise InputError(f"must be unix nanoseconds, not {type_name(raw)}", path=path)
     try:
         return _EPOCH + dt.timedelta(microseconds=nanoseconds // 1000) if nanoseconds else None
     except OverflowError:
         raise InputError("is too large a number of nanoseconds", path=path) from None
-
-
-def _int(raw: Any) -> int | None:
-    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
-        return None
-    if isinstance(raw, float) and not raw.is_integer():
-        return None
-    try:
-        return int(raw)
-    except (ValueError, OverflowError):
-        return None
-
-
-# ── attributes ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def read_attributes(raw: Any, path: str) -> dict[str, Any]:
-    """Attributes as a plain object: from OTLP's list of keys and typed values, or from an object as it is.
-
-    Raises:
-        InputError: it is neither, or a value is not of its type; the error names its JSON path.
-    """
-    if isinstance(raw, Mapping):  # exporters that write for people, not for collectors
-        return dict(raw)
-    found: dict[str, Any] = {}
-    for i, one in enumerate(as_list(raw, path)):
-        where = f"{path}[{i}]"
-        pair = as_object(one, where)
-        key = text_or_none(pair.get("key"), f"{where}.key")
-        if key is None:
-            raise InputError("is missing", path=f"{where}.key")
-        found[key] = _value(pair.get("value"), f"{where}.value")
-    return found
-
-
-def _value(raw: Any, path: str) -> Any:
-    if raw is None:
-        return None
-    raw = as_object(raw, path)
-    for kind, inner in raw.items():
-        where = f"{path}.{kind}"
-        match kind:
-            case "stringValue" | "boolValue" | "bytesValue":  # bytes stay in base64
-                return inner
-            case "intValue":
-                number = _int(inner)
-                if number is None:
-                    raise InputError("must be a whole number, as digits", path=where)
-                return number
-            case "doubleValue":
-                return inner  # NaN and Infinity are written as text
-            case "arrayValue":
-                values = as_list(as_object(inner or {}, where).get("values"), f"{where}.values")
-                return [_value(one, f"{where}.values[{i}]") for i, one in enumerate(values)]
-            case "kvlistValue":
-                pairs = as_object(inner or {}, where).get("values")
-                return read_attributes(pairs, f"{where}.values")
-    return dict(raw) or None

@@ -6,49 +6,15 @@ from decimal import Decimal
 from typing import Any
 
 from llmtee.errors import InputError
+from llmtee.formats._traced.buckets import read_amounts, read_buckets
+from llmtee.formats._traced.fields import usage_flags
+from llmtee.formats.conventions import OTEL
 from llmtee.formats.otel_genai.attributes import Attributes, whole
 from llmtee.jsonfields import as_amount
 from llmtee.model import Cost, Usage
 
-_GEN, _OI = "gen_ai.usage.", "llm.token_count."
-_SPELLINGS: dict[str, tuple[str, ...]] = {
-    "input_tokens": (
-        *(_GEN + "input_tokens", _OI + "prompt", _GEN + "prompt_tokens"),
-        *("llm.usage.prompt_tokens", "ai.usage.inputTokens", "ai.usage.promptTokens"),
-    ),
-    "output_tokens": (
-        *(_GEN + "output_tokens", _OI + "completion", _GEN + "completion_tokens"),
-        *("llm.usage.completion_tokens", "ai.usage.outputTokens", "ai.usage.completionTokens"),
-    ),
-    "total_tokens": (
-        *(_OI + "total", _GEN + "total_tokens", "llm.usage.total_tokens"),
-        "ai.usage.totalTokens",
-    ),
-    "cache_read": (
-        *(_GEN + "cache_read.input_tokens", _OI + "prompt_details.cache_read"),
-        *(_GEN + "cache_read_input_tokens", _GEN + "cache_read_tokens"),
-        *(_GEN + "details.cache_read_tokens", _GEN + "details.cached_tokens"),
-        *("ai.usage.cachedInputTokens", "ai.usage.inputTokenDetails.cacheReadTokens"),
-    ),
-    "cache_write": (
-        *(_GEN + "cache_creation.input_tokens", _OI + "prompt_details.cache_write"),
-        *(_GEN + "cache_creation_input_tokens", _GEN + "cache_write_tokens"),
-        *(_GEN + "details.cache_write_tokens", "ai.usage.inputTokenDetails.cacheWriteTokens"),
-    ),
-    "reasoning": (
-        *(_GEN + "reasoning.output_tokens", _OI + "completion_details.reasoning"),
-        *(_GEN + "reasoning_tokens", _GEN + "details.reasoning_tokens"),
-        *("ai.usage.reasoningTokens", "ai.usage.outputTokenDetails.reasoningTokens"),
-    ),
-    "audio_input": (_GEN + "audio.input_tokens", _OI + "prompt_details.audio"),
-    "audio_output": (_GEN + "audio.output_tokens", _OI + "completion_details.audio"),
-    **{
-        f"{kind}_{way}": (f"{_GEN}{kind}.{way}_tokens",)
-        for kind in ("text", "image", "video")
-        for way in ("input", "output")
-    },
-}
-_BLOCKS = (_GEN, _OI, "llm.usage.", "ai.usage.")
+_BLOCKS = ("gen_ai.usage.", "llm.token_count.", "llm.usage.", "ai.usage.")
+_DETAILS, _COSTS = "langfuse.observation.usage_details", "langfuse.observation.cost_details"
 _EXCLUSIVE = "usage: input was reported without caches; they were added"
 
 
@@ -62,8 +28,8 @@ def read_usage(attributes: Attributes) -> tuple[Usage | None, tuple[str, ...]]:
         k: v for k, v in attributes.values.items() if k.startswith(_BLOCKS) and whole(v) is not None
     }
     if not raw:
-        return None, ()
-    counts = {name: attributes.count(*keys) for name, keys in _SPELLINGS.items()}
+        return _buckets(attributes)
+    counts = {name: attributes.count(*keys) for name, keys in OTEL.counts.items()}
     attributes.take(*raw)  # the others are in the raw block
     flags: tuple[str, ...] = ()
     given, caches = (
@@ -76,7 +42,18 @@ def read_usage(attributes: Attributes) -> tuple[Usage | None, tuple[str, ...]]:
             counts["input_tokens"] = given + caches
             flags = (_EXCLUSIVE,)
     usage = Usage(**counts, raw=raw)
-    return usage, (*flags, *(f"usage: {problem}" for problem in usage.problems()))
+    return usage, (*flags, *usage_flags(usage))
+
+
+def _buckets(attributes: Attributes) -> tuple[Usage | None, tuple[str, ...]]:
+    """The counts that an application sends to Langfuse, which are disjoint."""
+    details = attributes.object(_DETAILS)
+    try:
+        usage = read_buckets(details, _DETAILS) if details else None
+    except InputError:
+        attributes.keep(_DETAILS)
+        return None, ()
+    return usage, usage_flags(usage)
 
 
 def read_cost(attributes: Attributes) -> Cost | None:
@@ -93,10 +70,21 @@ def read_cost(attributes: Attributes) -> Cost | None:
         if total is None and (total := _amount(attributes.values.get(key))) is not None:
             attributes.take(key)
     if total is None and not details:
+        total, details = _amounts(attributes)
+    if total is None and not details:
         return None
     # Emitters that price the two sides and not the whole mean the sum.
     amount = sum(details.values(), Decimal(0)) if total is None else total
     return Cost(amount=amount, source="computed", details=details)
+
+
+def _amounts(attributes: Attributes) -> tuple[Decimal | None, dict[str, Decimal]]:
+    found = attributes.object(_COSTS)
+    try:
+        return read_amounts(found, _COSTS)
+    except InputError:
+        attributes.keep(_COSTS)
+        return None, {}
 
 
 def _amount(value: Any) -> Decimal | None:

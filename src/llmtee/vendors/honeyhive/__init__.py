@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmtee.spec import RetryPolicy, Vendor
+from llmtee.vendors.honeyhive.detect import detect
 from llmtee.vendors.honeyhive.pack import LIMITS, pack
 from llmtee.vendors.honeyhive.parse import parse
 from llmtee.vendors.honeyhive.render import FREE_FORM, REASONS, render
@@ -27,6 +28,7 @@ VENDOR = Vendor(
     pack=pack,
     judge=judge,
     parse=parse,
+    detect=detect,
     free_form=FREE_FORM,
     reasons=REASONS,
     shrink=shrink,

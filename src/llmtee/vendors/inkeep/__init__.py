@@ -6,6 +6,7 @@ Source of the facts: the seed page *Log Conversation* and the vendor's own TypeS
 from __future__ import annotations
 
 from llmtee.spec import Limits, RetryPolicy, Vendor
+from llmtee.vendors.inkeep.detect import detect
 from llmtee.vendors.inkeep.parse import parse
 from llmtee.vendors.inkeep.render import render
 from llmtee.vendors.inkeep.settings import Inkeep
@@ -33,6 +34,7 @@ VENDOR: Vendor[Inkeep] = Vendor(
     pack=pack,
     judge=judge,
     parse=parse,
+    detect=detect,
     free_form=("properties", "messages[].properties"),
     reasons={
         "agents": "Inkeep has no agents; name and version stand in properties",

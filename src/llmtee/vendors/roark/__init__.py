@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmtee.spec import Limits, RetryPolicy, Vendor
+from llmtee.vendors.roark.detect import detect
 from llmtee.vendors.roark.parse import parse
 from llmtee.vendors.roark.render import REASONS, render
 from llmtee.vendors.roark.settings import Roark
@@ -28,6 +29,7 @@ VENDOR = Vendor(
     pack=pack,
     judge=judge,
     parse=parse,
+    detect=detect,
     free_form=("properties",),
     reasons=REASONS,
     shrink=shrink,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmtee.spec import Limits, RetryPolicy, Vendor
+from llmtee.vendors.voker.detect import detect
 from llmtee.vendors.voker.parse import parse
 from llmtee.vendors.voker.render import REASONS, render
 from llmtee.vendors.voker.settings import GitFacts, Voker
@@ -32,6 +33,7 @@ VENDOR = Vendor(
     pack=pack,
     judge=judge,
     parse=parse,
+    detect=detect,
     reasons=REASONS,
     docs="https://docs.voker.ai/api/events",
     prepare=prepare,
