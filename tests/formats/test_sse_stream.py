@@ -49,6 +49,11 @@ def test_what_is_such_a_text(text: str, is_one: bool) -> None:
     assert is_sse(text) is is_one
 
 
+def test_many_blank_lines_cost_little() -> None:
+    assert not is_sse("\r\n" * 100_000 + "x")
+    assert is_sse("\r\n" * 100_000 + 'data: {"a": 1}')
+
+
 def test_only_the_last_event_may_be_cut() -> None:
     assert list(sse_chunks('data: {"a": 1}\n\ndata: {"b', "")) == [{"a": 1}]
     for text in ('data: {"b\n\ndata: {"a": 1}\n\n', 'data: {"a": 1}\n\ndata: {"b\n\n'):

@@ -240,6 +240,19 @@ class TestEveryFormat:
         assert dirty.response() == clean.response()
         assert dirty.complete
 
+    def test_a_chunk_that_holds_itself_is_taken_or_refused(self, name: str) -> None:
+        form = registry.format(name)
+        assert form.stream is not None
+        stream = form.stream()
+        for chunk in copy.deepcopy(chunks_of(case(name, "tools"))):
+            loop: list[Any] = []
+            loop += [loop, loop, chunk]
+            chunk["loop"] = loop
+            stream.add(chunk)
+        response = stream.response()
+        json.dumps(response)
+        assert stream.complete
+
     def test_the_error_names_the_chunk(self, name: str) -> None:
         record = case(name, "plain")
         record["response"][1] = 7

@@ -11,8 +11,14 @@ Reason: TypeAlias = Callable[[Any], str | None]
 """Why a part of a record is surely of a format, in a few words; ``None`` if it is not."""
 
 
-def told_by(raw: Any, *, response: Reason, chunk: Reason, request: Reason) -> str | None:
-    """Why a record is surely of a format, by what tells of its response, of a chunk of a stream, and of its request."""
+def told_by(
+    raw: Any, *, response: Reason, chunk: Reason, request: Reason, error: str | None = None
+) -> str | None:
+    """Why a record is surely of a format, by what tells of its response, of a chunk of a stream, and of its request.
+
+    An answer with nothing but ``error`` does not tell whose it is, nor one with the provider's own key for failures,
+    which ``error`` names: then the request has to.
+    """
     if is_stream(raw):
         raw = {"response": raw}
     if not isinstance(raw, Mapping) or "kind" in raw:  # our own events have a kind
@@ -25,13 +31,12 @@ def told_by(raw: Any, *, response: Reason, chunk: Reason, request: Reason) -> st
         return f"a chunk of the stream: {reason}"
     if not chunks and (reason := response(answered)):
         return reason
-    if enveloped and answered is not None and not all(map(_failed, chunks or [answered])):
+    answers: list[Any] = [*chunks] or [answered]
+    failed = answered in (None, []) or all(_is_error(one, error) for one in answers)
+    if enveloped and not failed:
         return None  # another provider's answer, to a request that may look alike
     return request(asked)
 
 
-def _failed(answer: Any) -> bool:
-    """Whether an answer is an error that does not tell whose it is, or nothing at all."""
-    if is_stream(answer):
-        return not answer
-    return isinstance(answer, Mapping) and (answer.keys() == {"error"} or "Error" in answer)
+def _is_error(answer: Any, key: str | None) -> bool:
+    return isinstance(answer, Mapping) and (answer.keys() == {"error"} or key in answer)

@@ -16,7 +16,8 @@ from llmtee.errors import InputError
 
 # Not str.splitlines: it would cut at U+2028 and the like, which may stand in JSON.
 _LINE_END = re.compile(r"\r\n|\n|\r")
-_START = re.compile(r"\ufeff?(?:[ \t]*(?::[^\r\n]*)?(?:\r\n|\n|\r))*(data|event|id|retry):")
+# Possessive: of many blank lines that end with CRLF, each could otherwise be tried in two ways.
+_START = re.compile(r"\ufeff?(?:[ \t]*+(?::[^\r\n]*+)?(?:\r\n|\n|\r))*+(?:data|event|id|retry):")
 _DATA = re.compile(r"(?:^|[\r\n])data: ?[\[{]")
 _DONE = "[DONE]"
 

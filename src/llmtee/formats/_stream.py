@@ -27,7 +27,7 @@ class Accumulator(ABC):
         """Takes the next chunk; see `llmtee.spec.StreamAccumulator.add`."""
         path = f"[{self._count}]"
         self._count += 1
-        if self._take(as_object(_copied(chunk, MAX_DEPTH), path), path) and not self._has_content:
+        if self._take(as_object(_copied(chunk, ()), path), path) and not self._has_content:
             self._has_content = True
             self._first_token_at = at
 
@@ -156,15 +156,21 @@ def parsed_object(pieces: Iterable[str]) -> Any:
     return found if isinstance(found, dict) else text
 
 
-def _copied(value: Any, depth: int) -> Any:
-    """A copy made of JSON values. Half a character is left alone: the next chunk may bring the other half."""
+def _copied(value: Any, within: tuple[int, ...]) -> Any:
+    """A copy made of JSON values. Half a character is left alone: the next chunk may bring the other half.
+
+    ``within`` names the containers around the value. As in a snapshot, one that holds itself or is very deep becomes
+    a marker.
+    """
     kind = type(value)
     if kind is str or value is None or kind is int or kind is bool:
         return value
-    if depth <= 0:
+    if id(value) in within:
+        return marker("cycle", kind.__name__)
+    if len(within) >= MAX_DEPTH:
         return marker("nested too deep", kind.__name__)
     if kind is dict and all(type(key) is str for key in value):
-        return {key: _copied(inner, depth - 1) for key, inner in value.items()}
+        return {key: _copied(inner, (*within, id(value))) for key, inner in value.items()}
     if kind is list:
-        return [_copied(inner, depth - 1) for inner in value]
+        return [_copied(inner, (*within, id(value))) for inner in value]
     return to_json_value(value)

@@ -14,7 +14,13 @@ _CONFIGS = ("inferenceConfig", "toolConfig", "additionalModelRequestFields", "gu
 
 def detect(raw: Any) -> str | None:
     """Why a record is surely of this format; ``None`` if it is not."""
-    return told_by(raw, response=_response_reason, chunk=_chunk_reason, request=_request_reason)
+    return told_by(
+        raw,
+        response=_response_reason,
+        chunk=_chunk_reason,
+        request=_request_reason,
+        error="Error",
+    )
 
 
 def _response_reason(response: Any) -> str | None:
