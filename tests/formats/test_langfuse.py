@@ -166,3 +166,29 @@ def test_a_score_finds_its_observation_in_its_trace_or_names_it() -> None:
     _, _, other = FORMAT.decode({**trace, "scores": [{**score, "observationId": "o9"}]})
     assert isinstance(other, Step)
     assert other.step_type == "score"
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        {"description": "Looks up.", "parameters": {"type": "object"}},
+        '{"description": "Looks up.", "parameters": {"type": "object"}}',
+        {
+            "type": "function",
+            "function": {
+                "name": "find",
+                "description": "Looks up.",
+                "parameters": {"type": "object"},
+            },
+        },
+    ],
+)
+def test_tools_by_name_are_tools(definition: Any) -> None:
+    [tool] = call(toolDefinitions={"find": definition}).tools
+    assert (tool.name, tool.description, tool.parameters) == (
+        "find",
+        "Looks up.",
+        {"type": "object"},
+    )
+    [bare] = call(tool_definitions='{"find": "{\\"type\\": \\"object\\"}"}').tools
+    assert (bare.name, bare.parameters) == ("find", {"type": "object"})

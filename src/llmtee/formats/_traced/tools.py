@@ -26,7 +26,16 @@ def parameters(given: Mapping[str, Any]) -> dict[str, Any]:
 def read_tools(raw: Any, owner: str) -> tuple[ToolDefinition, ...]:
     """Tools in the shape of OpenAI or Anthropic; one that cannot be read is kept whole in its ``extra``."""
     raw = unwrapped(raw)
+    if isinstance(raw, Mapping):  # by name, as Langfuse keeps them
+        raw = [_named(str(name), unwrapped(one)) for name, one in raw.items()]
     return tuple(_read_tool(one, owner) for one in raw) if isinstance(raw, list) else ()
+
+
+def _named(name: str, raw: Any) -> Any:
+    if not isinstance(raw, Mapping) or "function" in raw:
+        return raw
+    schema = {} if "input_schema" in raw or "parameters" in raw else {"parameters": raw}
+    return {"type": "function", "function": {"name": name, **(schema or raw)}}
 
 
 def _read_tool(raw: Any, owner: str) -> ToolDefinition:

@@ -23,7 +23,8 @@ from llmtee.formats._traced.fields import (
 )
 from llmtee.formats._traced.tools import parameters, read_tools
 from llmtee.formats._traced.tree import Event, related
-from llmtee.formats.langfuse.detect import CALLS, SCORES, detect
+from llmtee.formats.langfuse.detect import CALLS, NAME, detect
+from llmtee.formats.langfuse.scores import is_score, score_value, with_score
 from llmtee.formats.langfuse.usage import decode_cost, decode_usage
 from llmtee.jsonfields import as_list, as_object
 from llmtee.model import (
@@ -39,9 +40,6 @@ from llmtee.model import (
 from llmtee.model.ids import derive_id
 from llmtee.model.snapshot import to_json_value
 from llmtee.spec import Format, Traces
-
-NAME = "langfuse"
-
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -85,7 +83,7 @@ def _join(items: Sequence[Event]) -> list[Item]:
         else:
             events.append(item)
     for score in scores:
-        events = _with_score(events, score)
+        events = with_score(events, score)
     return related(events, ("session", "person", "tags", "source"))
 
 
@@ -98,7 +96,7 @@ def _decode(raw: Any, path: str) -> list[Event]:
     if isinstance(row.raw.get("data"), list) and "meta" in row.raw:
         items = [_decode(one, _at(path, "data", i)) for i, one in enumerate(row.raw["data"])]
         return [item for one in items for item in one]
-    if _is_score(row):
+    if is_score(row):
         return [_decode_score(row)]
     if row.raw.get("type") is not None:
         return [_decode_observation(row, {})]
@@ -113,15 +111,6 @@ def _decode(raw: Any, path: str) -> list[Event]:
 
 def _at(path: str, key: str, index: int) -> str:
     return f"{path}.{key}[{index}]" if path else f"{key}[{index}]"
-
-
-def _is_score(row: Row) -> bool:
-    return row.raw.get("dataType", row.raw.get("data_type")) in SCORES or (
-        "type" not in row.raw
-        and "name" in row.raw
-        and "value" in row.raw
-        and bool({"observationId", "observation_id", "traceId", "trace_id"} & row.raw.keys())
-    )
 
 
 def _decode_observation(row: Row, around: Mapping[str, Any]) -> ModelCall | ToolRun | Step:
@@ -263,42 +252,13 @@ def _decode_score(row: Row, around: Mapping[str, Any] | None = None) -> Step:
     elif trace is not None:
         fields["parent"] = _trace_event(trace)
     fields |= {"name": name, "step_type": "score", "started_at": row.time("timestamp")}
-    fields["metrics"] = {name: _score_value(row)}
+    fields["metrics"] = {name: score_value(row)}
     comment = row.text("comment")
     if comment is not None:
         fields["outputs"] = {"comment": comment}
         if row.raw.get("source") == "ANNOTATION":  # said by a person, not by a program
             fields["feedback"] = {name: comment}
     return Step(**_finished(row, fields))
-
-
-def _score_value(row: Row) -> Any:
-    value, said = row.get("value"), row.get("stringValue")
-    match row.get("dataType"):
-        case "BOOLEAN" if value in (0, 1):
-            return bool(value)
-        case "NUMERIC":
-            return value
-    return value if said is None else said
-
-
-def _with_score(events: list[Event], score: Step) -> list[Event]:
-    """The events with a score among the metrics of the one that it belongs to, else at the end."""
-    found = next((i for i, event in enumerate(events) if event.id == score.parent), None)
-    if found is None:
-        return [*events, score]
-    event = events[found]
-    beside = {**score.extra.get(NAME, {}), **score.outputs}
-    ours = event.extra.get(NAME, {})
-    scores = {**ours.get("scoreDetails", {}), score.name: beside}
-    rated = event.model_copy(
-        update={
-            "metrics": {**event.metrics, **score.metrics},
-            "feedback": {**event.feedback, **score.feedback},
-            "extra": {**event.extra, NAME: {**ours, "scoreDetails": scores}},
-        }
-    )
-    return [*events[:found], rated, *events[found + 1 :]]
 
 
 FORMAT = Format(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+NAME = "langfuse"
+
 CALLS = ("GENERATION",)
 STEPS = ("SPAN", "EVENT", "AGENT", "CHAIN", "RETRIEVER", "EVALUATOR", "EMBEDDING", "GUARDRAIL")
 TYPES = (*CALLS, "TOOL", *STEPS)

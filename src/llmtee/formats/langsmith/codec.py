@@ -28,6 +28,7 @@ from llmtee.formats._traced.fields import (
 from llmtee.formats._traced.messages import langchain_body
 from llmtee.formats._traced.tools import parameters, read_tools
 from llmtee.formats._traced.tree import Event, related
+from llmtee.formats.langsmith.detect import detect
 from llmtee.formats.langsmith.usage import decode_cost, decode_usage
 from llmtee.formats.records import decode_error
 from llmtee.jsonfields import as_list, as_object, join, rest
@@ -37,8 +38,6 @@ from llmtee.model.snapshot import to_json_value
 from llmtee.spec import Format, Traces
 
 NAME = "langsmith"
-
-RUN_TYPES = ("llm", "chain", "tool", "retriever", "embedding", "prompt", "parser")
 
 _SESSIONS = ("session_id", "thread_id", "conversation_id")
 _INVOCATION = ("model", "model_name", "tools", "functions", "_type")
@@ -282,25 +281,6 @@ def _alone(value: Any, key: str) -> Any:
     if isinstance(value, Mapping) and value.keys() == {key}:
         return unwrapped(value[key])
     return value or None
-
-
-# ── telling ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def detect(raw: Any) -> str | None:
-    """Why a record is surely of this format; ``None`` if it is not."""
-    if not isinstance(raw, Mapping):
-        return None
-    runs = raw.get("runs")
-    if isinstance(runs, list) and runs and "run_type" not in raw:
-        first = runs[0]
-        return detect(first) if isinstance(first, Mapping) and "runs" not in first else None
-    kind = raw.get("run_type")
-    if not isinstance(kind, str) or kind not in RUN_TYPES:
-        return None
-    if "dotted_order" in raw or {"id", "inputs", "start_time"} <= raw.keys():
-        return f"a run of type {kind}"
-    return None
 
 
 FORMAT = Format(

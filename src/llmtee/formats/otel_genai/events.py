@@ -15,38 +15,26 @@ from llmtee.formats.otel_genai.attributes import Attributes, parsed
 from llmtee.formats.otel_genai.dialects import Exchange, read_exchange
 from llmtee.formats.otel_genai.fields import common, first_token_events, read_error, score_events
 from llmtee.formats.otel_genai.kinds import MODEL_CALL, TOOL_RUN, kind_of
-from llmtee.formats.otel_genai.messages import read_tool
-from llmtee.formats.otel_genai.openinference import tool_definitions
 from llmtee.formats.otel_genai.otlp import Log, Span, SpanEvent, read_pieces
 from llmtee.formats.otel_genai.pieces import joined
+from llmtee.formats.otel_genai.request import (
+    finish_words,
+    read_models,
+    read_parameters,
+    read_provider,
+    read_template,
+    read_tools,
+)
 from llmtee.formats.otel_genai.usage import read_cost, read_usage
-from llmtee.formats.providers import provider_word
 from llmtee.model import (
     Choice,
     Item,
     Message,
     ModelCall,
-    PromptTemplate,
     Step,
-    ToolDefinition,
     ToolRun,
 )
 from llmtee.spec import Traces
-
-_PARAMETERS = {
-    "max_tokens": "max_output_tokens",
-    "stop_sequences": "stop",
-    "choice.count": "n",
-    "maxTokens": "max_output_tokens",
-    "maxOutputTokens": "max_output_tokens",
-    "topP": "top_p",
-    "topK": "top_k",
-    "stopSequences": "stop",
-    "frequencyPenalty": "frequency_penalty",
-    "presencePenalty": "presence_penalty",
-    "max_completion_tokens": "max_output_tokens",
-}
-"""Names of parameters that differ from the canonical ones."""
 
 _INPUTS = ("input.value", "traceloop.entity.input", "langfuse.observation.input", "ai.prompt")
 _OUTPUTS = (
@@ -128,15 +116,15 @@ def _model_call(
     owner: str,
     read: tuple[SpanEvent, ...],
 ) -> ModelCall:
-    words = _finish_words(attributes)
+    words = finish_words(attributes)
     exchange = read_exchange(attributes, span.events, owner, words) or Exchange(0)
-    provider = _provider(attributes)
+    provider = read_provider(attributes)
     usage, flags = read_usage(attributes)
     answered = attributes.text("gen_ai.response.id", "ai.response.id")
     if answered is not None:
         fields["source_ids"] = {**fields["source_ids"], provider or owner: answered}
-    parameters = _parameters(attributes)
-    model, response_model = _models(attributes, parameters, bool(exchange.choices))
+    parameters = read_parameters(attributes)
+    model, response_model = read_models(attributes, parameters, bool(exchange.choices))
     return ModelCall(
         **fields,
         name=span.name,
@@ -144,8 +132,8 @@ def _model_call(
         model=model,
         response_model=response_model,
         parameters=parameters,
-        tools=_tools(attributes, owner),
-        template=_template(attributes),
+        tools=read_tools(attributes, owner),
+        template=read_template(attributes),
         input=exchange.input,
         choices=exchange.choices or _unsaid(words),
         usage=usage,
@@ -165,83 +153,6 @@ def _unsaid(words: list[str]) -> tuple[Choice, ...]:
         )
         for word in words
     )
-
-
-def _finish_words(attributes: Attributes) -> list[str]:
-    keys = ("gen_ai.response.finish_reasons", "gen_ai.response.finish_reason", "llm.finish_reason")
-    found = attributes.json(*keys, "ai.response.finishReason")
-    listed = found if isinstance(found, list) else [found]
-    return [word for word in listed if isinstance(word, str)]
-
-
-def _provider(attributes: Attributes) -> str | None:
-    word = attributes.text("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system")
-    if word is None:
-        word = (attributes.text("ai.model.provider") or "").partition(".")[0] or None
-    if word is None:
-        return None
-    provider = provider_word(word.lower())
-    if provider != word:
-        attributes.keep(
-            "gen_ai.provider.name", "gen_ai.system", "llm.provider", "ai.model.provider"
-        )
-    return provider
-
-
-def _models(
-    attributes: Attributes, parameters: dict[str, Any], answered: bool
-) -> tuple[str | None, str | None]:
-    """The model asked for and the one that answered. OpenInference's ``llm.model_name`` is the second, else the first."""
-    asked = attributes.text("gen_ai.request.model", "llm.request.model_name", "ai.model.id")
-    told = parameters.pop("model", None)
-    asked = asked or (told if isinstance(told, str) else None)
-    either = attributes.text("llm.model_name", "langfuse.observation.model.name")
-    replied = attributes.text(
-        "gen_ai.response.model", "llm.response.model_name", "ai.response.model"
-    )
-    return asked or either, replied or (either if answered else None)
-
-
-def _parameters(attributes: Attributes) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    given = attributes.object("llm.invocation_parameters", "langfuse.observation.model.parameters")
-    for prefix, values in (
-        ("", given),
-        ("gen_ai.request.", attributes.under("gen_ai.request.")),
-        ("ai.settings.", attributes.under("ai.settings.")),
-        ("openai.request.", attributes.under("openai.request.")),
-    ):
-        for key, value in values.items():
-            if (prefix, key) != ("gen_ai.request.", "model") and value is not None:
-                found[_PARAMETERS.get(key, key)] = value
-                attributes.take(prefix + key)
-    for key in ("messages", "tools"):  # some emitters put the whole request there
-        if found.pop(key, None) is not None:
-            attributes.keep("llm.invocation_parameters")
-    return found
-
-
-def _tools(attributes: Attributes, owner: str) -> tuple[ToolDefinition, ...]:
-    listed = attributes.json("gen_ai.tool.definitions", "ai.prompt.tools")
-    if listed is None and attributes.has("llm.tools."):
-        listed = tool_definitions(attributes)
-    if listed is None and attributes.has("llm.request.functions."):
-        listed = attributes.tree("llm.request.functions")
-    return tuple(read_tool(one, owner) for one in listed) if isinstance(listed, list) else ()
-
-
-def _template(attributes: Attributes) -> PromptTemplate | None:
-    text = attributes.json("llm.prompt_template.template")
-    variables = attributes.object("llm.prompt_template.variables")
-    own = attributes.text("gen_ai.prompt.name", "langfuse.observation.prompt.name")
-    version = attributes.text(
-        "llm.prompt_template.version",
-        "gen_ai.prompt.version",
-        "langfuse.observation.prompt.version",
-    )
-    if text is None and not variables and own is None and version is None:
-        return None
-    return PromptTemplate(messages=text, variables=variables, id=own, version=version)
 
 
 # ── tools and steps ─────────────────────────────────────────────────────────────────────────────────────────────
