@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from llmtee.model import Item, ModelCall
@@ -25,3 +25,7 @@ class Format:
     """A model call as ``{"request": …, "response": …}``; ``None`` where the shape is only read."""
     detect: Callable[[Any], str | None]
     """Why a record is surely of this format, in a few words; ``None`` if it is not."""
+    cannot: Mapping[str, str] = field(default_factory=dict)
+    """What ``encode`` loses or changes, and why: selectors of values of a model call (see `llmtee.fidelity`), each with a
+    reason. A ledger of an encoding is computed; this gives its entries their reasons, and a difference that is not
+    declared here is a bug."""

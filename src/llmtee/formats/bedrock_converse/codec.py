@@ -27,6 +27,7 @@ from llmtee.formats.bedrock_converse.messages import (
     encode_message,
     encode_messages,
 )
+from llmtee.formats.bedrock_converse.parameters import decode_parameters, encode_parameters
 from llmtee.formats.bedrock_converse.tools import decode_tools, encode_tools
 from llmtee.formats.bedrock_converse.usage import decode_usage, encode_usage, usage_flags
 from llmtee.jsonfields import as_number, as_object, join, rest, text_or_none
@@ -139,7 +140,7 @@ def _decode_request(raw: Any, path: str) -> dict[str, Any]:
     }
     return {
         "model": text_or_none(request.get("modelId"), join(path, "modelId")),
-        "parameters": parameters,
+        "parameters": decode_parameters(parameters),
         "tools": tools,
         "input": (
             *decode_system(request.get("system"), join(path, "system")),
@@ -231,7 +232,7 @@ def encode_call(call: ModelCall) -> dict[str, Any]:
 def _encode_request(call: ModelCall) -> dict[str, Any]:
     ours = own(call)
     system, messages = encode_messages(call.input)
-    parameters = call.parameters
+    parameters = encode_parameters(call.parameters)
     config = {
         key: parameters[name] for key, name in _COMMON.items() if parameters.get(name) is not None
     }

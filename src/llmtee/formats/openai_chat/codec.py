@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from llmtee.errors import InputError
 from llmtee.formats import records
+from llmtee.formats._parameters import foreign, writable
 from llmtee.formats.openai_chat.detect import detect, looks_like_request
 from llmtee.formats.openai_chat.messages import (
     decode_message,
@@ -139,6 +140,7 @@ def _decode_request(raw: Any, path: str) -> dict[str, Any]:
             ours["max_tokens_field"] = name
     elif "max_output_tokens" in parameters:
         ours["max_tokens_field"] = "max_output_tokens"
+    ours |= foreign(parameters, NAME)
     return {
         "model": text_or_none(request.get("model"), join(path, "model")),
         "parameters": parameters,
@@ -252,11 +254,12 @@ def _encode_request(call: ModelCall) -> dict[str, Any]:
     if name not in ("max_tokens", "max_output_tokens"):
         name = _MAX_TOKENS[0]
     request = {} if call.model is None else {"model": call.model}
+    parameters = writable(call.parameters, NAME, own(call))
     return {
         **request,
         "messages": encode_messages(call.input),
         **encode_tools(call.tools),
-        **rest(_renamed(call.parameters, "max_output_tokens", name), *_REQUEST),
+        **rest(_renamed(parameters, "max_output_tokens", name), *_REQUEST),
     }
 
 

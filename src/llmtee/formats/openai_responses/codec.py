@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from llmtee.errors import InputError
 from llmtee.formats import records
+from llmtee.formats._parameters import foreign, writable
 from llmtee.formats.openai_chat.usage import decode_cost
 from llmtee.formats.openai_responses.context import (
     conversation_of,
@@ -26,6 +27,7 @@ from llmtee.formats.openai_responses.items import (
     encode_items,
     encode_message,
 )
+from llmtee.formats.openai_responses.parameters import decode_parameters, encode_parameters
 from llmtee.formats.openai_responses.parts import OWNER, own, owned
 from llmtee.formats.openai_responses.tools import decode_tools, encode_tools
 from llmtee.formats.openai_responses.usage import (
@@ -105,7 +107,8 @@ def decode_record(raw: Any) -> ModelCall:
     user = asked.get("parameters", {}).get("user")
     if "person" not in given and isinstance(user, str) and user:
         fields["person"] = Person(id=user)
-    if ours := fields.pop("ours", None):
+    ours = {**(fields.pop("remembered", None) or {}), **(fields.pop("ours", None) or {})}
+    if ours:
         fields["extra"] = {**given.get("extra", {}), NAME: ours}
     native = Native(dialect=DIALECT, request=record.request, response=record.response)
     return ModelCall(**fields, native=native)
@@ -130,9 +133,11 @@ def _decode_request(raw: Any, path: str) -> dict[str, Any]:
         *_decode_instructions(request.get("instructions"), join(path, "instructions")),
         *_decode_input(request.get("input"), join(path, "input")),
     )
+    parameters = decode_parameters(rest(request, *_REQUEST))
     fields = {
         "model": text_or_none(request.get("model"), join(path, "model")),
-        "parameters": rest(request, *_REQUEST),
+        "parameters": parameters,
+        "remembered": foreign(parameters, NAME),
         "tools": decode_tools(request.get("tools"), join(path, "tools")),
         "input": messages,
         "template": template_of(request.get("prompt")),
@@ -236,7 +241,8 @@ def _encode_request(call: ModelCall) -> dict[str, Any]:
     request["input"] = encode_items(sent) if text is None else text
     if call.tools:
         request["tools"] = encode_tools(call.tools)
-    return {**request, **rest(call.parameters, *_REQUEST)}
+    parameters = encode_parameters(writable(call.parameters, NAME, own(call)))
+    return {**request, **rest(parameters, *_REQUEST)}
 
 
 def _only_text(messages: list[Message], field: str) -> str | None:
