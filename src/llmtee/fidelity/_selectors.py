@@ -3,9 +3,10 @@
 A selector is a path, and covers whatever stands at it or below: ``parameters.top_k``, ``usage.raw``. In brackets it says
 which items of a list are meant: all (``choices[]``), those from a position on (``choices[1:]``), or those with some
 fields: ``parts[type=media media=audio|video]`` (a value, or one of several), ``parts[type=media url !data]`` (a field
-that is there, one that is not), ``parts[name!=a]``; an object may be asked as well: ``parameters[tool_choice=none]``.
-``{a|b}`` stands for several keys, ``{!a|b}`` for any but those. ``**`` at the beginning stands for any way down, none
-included: ``**.extra``.
+that is there, one that is not), ``parts[name!=a]``, ``parts[result:object|list]`` (a value of some JSON type); an object may be asked as well: ``parameters[tool_choice=none]``.
+``{a|b}`` stands for several keys, ``{!a|b}`` for any but those. Brackets at the very beginning ask the call itself:
+``[!choices].usage``. ``**`` there stands for any way down, none included: ``**.extra``. A selector speaks of values that are gone or changed; with a ``+`` before it, of those that are
+added.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from llmtee.fidelity._values import Path
 
 _STEP = re.compile(r"([^.\[\]]+)(?:\[([^\]]*)\])?")
 _FROM = re.compile(r"(\d+):")
-_CONDITION = re.compile(r"(!?)([\w-]+)(?:(!?=)(.+))?")
+_TYPES: Mapping[str, Any] = {
+    "boolean": bool,
+    "number": int | float,
+    "text": str,
+    "object": Mapping,
+    "list": list | tuple,
+}
+_CONDITION = re.compile(r"(!?)([\w-]+)(?:(!?=|:)(.*))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +36,20 @@ class _Condition:
     field: str
     values: frozenset[str] | None
     """``None`` asks only whether the field is there."""
+    by_type: bool
+    """Whether ``values`` are JSON types."""
     holds: bool
 
     def accepts(self, item: Any) -> bool:
         there = isinstance(item, Mapping) and self.field in item
-        if self.values is None:
+        if self.values is None or not there:
             return there is self.holds
-        return (there and str(item[self.field]) in self.values) is self.holds
+        value = item[self.field]
+        return ((_type(value) if self.by_type else str(value)) in self.values) is self.holds
+
+
+def _type(value: Any) -> str:
+    return next((name for name, kind in _TYPES.items() if isinstance(value, kind)), "null")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +66,16 @@ class _Step:
 class Selector:
     """One path with what it says of the items on the way."""
 
+    added: bool
     anywhere: bool
+    call: tuple[_Condition, ...]
+    """What has to hold of the call itself."""
     steps: tuple[_Step, ...]
 
-    def covers(self, path: Path, tree: Mapping[str, Any]) -> bool:
+    def covers(self, path: Path, tree: Mapping[str, Any], *, added: bool) -> bool:
         """Whether the value at ``path`` of ``tree`` is meant, or stands below one that is."""
+        if added is not self.added or not all(one.accepts(tree) for one in self.call):
+            return False
         starts = range(len(path)) if self.anywhere else (0,)
         return any(self._covers(path, start, tree) for start in starts)
 
@@ -99,8 +119,12 @@ def selector(text: str) -> Selector:
     Raises:
         ValueError: it is not of the form above.
     """
-    anywhere = text.startswith("**.")
-    left = text.removeprefix("**.")
+    path = text.removeprefix("+")
+    call: tuple[_Condition, ...] = ()
+    if path.startswith("["):
+        asked, _, path = path[1:].partition("].")
+        call = tuple(_condition(word, text) for word in asked.split())
+    anywhere, left = path.startswith("**."), path.removeprefix("**.")
     steps: list[_Step] = []
     while left:
         found = _STEP.match(left)
@@ -113,7 +137,7 @@ def selector(text: str) -> Selector:
         left = left.removeprefix(".")
     if not steps:
         raise ValueError(f"{text!r} is no selector: it is empty")
-    return Selector(anywhere, tuple(steps))
+    return Selector(text.startswith("+"), anywhere, call, tuple(steps))
 
 
 def _step(key: str, bracket: str | None, text: str) -> _Step:
@@ -131,5 +155,6 @@ def _condition(word: str, text: str) -> _Condition:
     found = _CONDITION.fullmatch(word)
     if found is None or (found[1] and found[3]):
         raise ValueError(f"{text!r} is no selector: {word!r} is no condition")
-    values = frozenset(found[4].split("|")) if found[4] else None
-    return _Condition(found[2], values, holds=not found[1] and found[3] != "!=")
+    values = frozenset(found[4].split("|")) if found[3] else None
+    holds = not found[1] and found[3] != "!="
+    return _Condition(found[2], values, by_type=found[3] == ":", holds=holds)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from llmtee.errors import InputError
 from llmtee.formats import records
 from llmtee.formats._parameters import foreign, writable
+from llmtee.formats.anthropic_messages.cannot import CANNOT
 from llmtee.formats.anthropic_messages.detect import detect
 from llmtee.formats.anthropic_messages.messages import (
     decode_answer,
@@ -277,4 +278,5 @@ FORMAT = Format(
     decode=decode,
     encode=encode_call,
     detect=detect,
+    cannot=CANNOT,
 )

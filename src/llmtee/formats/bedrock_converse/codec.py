@@ -19,6 +19,7 @@ from llmtee.formats.bedrock_converse.blocks import (
     owned,
     without_nones,
 )
+from llmtee.formats.bedrock_converse.cannot import CANNOT
 from llmtee.formats.bedrock_converse.detect import detect
 from llmtee.formats.bedrock_converse.messages import (
     decode_answer,
@@ -308,4 +309,5 @@ FORMAT = Format(
     decode=decode,
     encode=encode_call,
     detect=detect,
+    cannot=CANNOT,
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 from llmtee.errors import InputError
 from llmtee.formats import records
+from llmtee.formats.gemini.cannot import CANNOT
 from llmtee.formats.gemini.detect import detect, kind
 from llmtee.formats.gemini.names import (
     OWNER,
@@ -127,4 +128,5 @@ FORMAT = Format(
     decode=decode,
     encode=encode_call,
     detect=detect,
+    cannot=CANNOT,
 )

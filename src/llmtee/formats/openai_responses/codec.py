@@ -19,6 +19,7 @@ from llmtee.formats.openai_responses.context import (
     template_of,
     times_of,
 )
+from llmtee.formats.openai_responses.cannot import CANNOT
 from llmtee.formats.openai_responses.detect import detect, looks_like_request
 from llmtee.formats.openai_responses.items import (
     calls_for_tools,
@@ -262,12 +263,13 @@ def _encode_response(call: ModelCall) -> dict[str, Any] | None:
     if not call.choices and not isinstance(found, dict):
         return {**_id(call, None), **model, **usage, **failed} if failed else None
     choice = call.choices[0] if call.choices else None
+    said = None if choice is None else choice.message.model_copy(update={"role": "assistant"})
     return {
         **_id(call, call.id),
         "object": "response",
         **_encode_times(call),
         **model,
-        "output": [] if choice is None else encode_message(choice.message, output=True),
+        "output": [] if said is None else encode_message(said, output=True),
         **usage,
         **_encode_beside(choice, beside),
         **failed,
@@ -301,4 +303,5 @@ FORMAT = Format(
     decode=decode,
     encode=encode_call,
     detect=detect,
+    cannot=CANNOT,
 )

@@ -1,0 +1,61 @@
+"""What Anthropic Messages cannot say of a model call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from llmtee.formats import _cannot
+
+CANNOT: Mapping[str, str] = {
+    **_cannot.ALL,
+    **_cannot.ONE_CHOICE,
+    **_cannot.NO_NAMES,
+    **_cannot.SUMMARY,
+    **_cannot.PLAIN_CALLS,
+    **_cannot.parameters("anthropic-messages"),
+    "parameters.stop": "stop sequences are a list",
+    "parameters.response_format": "only a schema can be asked for, without a name",
+    "+parameters.tool_choice": "whether calls may be parallel is said of a choice",
+    "choices[].finish_reason": "a refusal is how an answer ends",
+    "+person": "the request's user is who it is for",
+    "tools[].type": "a tool of the application has parameters",
+    "+tools[].parameters": "a tool of the application has parameters",
+    "usage.{total_tokens|text_input|audio_input|image_input|video_input|tool_use_prompt}": "usage has no such count",
+    "usage.{text_output|audio_output|image_output|video_output|accepted_prediction|rejected_prediction}": "usage has no such count",
+    # messages
+    "choices[].message.role": "an answer is the assistant's",
+    "+choices[].finish_reason": "a refusal is how an answer ends",
+    "usage.{cache_read|cache_write|cache_write_5m|cache_write_1h}": "caches that exceed the input have no form",
+    "+usage.cache_write": "what was written to caches is told in sum",
+    "input[role!=user|assistant|system|tool].role": "there are a system prompt, a user and an assistant",
+    "input[role!=user|assistant|system|tool].parts[].role": "there are a system prompt, a user and an assistant",
+    "input[role=tool].role": "only what a tool answers is of role tool",
+    "input[role=tool].parts[type!=tool_result].role": "only what a tool answers is of role tool",
+    "input[role!=tool].parts[type=tool_result].role": "what a tool answers is the user's to say",
+    "input[].boundary": "leading system messages are one prompt, and answers of tools in a row one message",
+    "+input[].boundary": "what a tool answers is the user's to say",
+    "+input[].role": "only what a tool answers is of role tool",
+    "input[role=system|developer].parts[type=media|reasoning|tool_call|tool_result]": "a system prompt is text",
+    "**.parts[type=tool_call].arguments_text": "arguments are an object",
+    "**.parts[type=tool_call arguments:text|list|number|boolean].arguments": "arguments are an object",
+    "+**.parts[type=tool_call].arguments": "arguments are an object",
+    "**.parts[type=refusal].type": "there is no part for a refusal: it is a text",
+    "+**.parts[type=text]": "a text stands for media that have no other form",
+    "**.parts[type=citation]": "a citation tells a place in its source, not in the answer, and follows a text",
+    "+**.parts[type=citation]": "a citation tells a place in its source, not in the answer, and follows a text",
+    "**.parts[type=reasoning].{encrypted|id}": "what another provider encrypted is left out",
+    "**.parts[type=reasoning].{type|signature}": "a thought without text is not there",
+    "choices[].message.parts[type=tool_result]": "an answer holds no results of the application's tools",
+    "**.parts[type=tool_result].name": "a tool's answer does not name the tool",
+    "**.parts[type=tool_result result:object|list|number|boolean].result": "a tool's answer is text, or parts",
+    "**.parts[type=tool_result parts].result": "parts go before a value",
+    "**.parts[type=media].{detail|transcript}": "media have no such field",
+    "**.parts[type=media media=image].filename": "an image has no name",
+    "**.parts[type=media media=audio|video|other]": "there are images and documents only",
+    "**.parts[type=media data].{url|file_id}": "bytes go before an address",
+    "**.parts[type=media !data].mime": "only bytes have a type",
+    "+**.parts[type=media].mime": "bytes have to have a type",
+    "**.parts[type=media !data !url !file_id].{type|media|filename}": "a text stands for media that were not kept",
+    "**.parts[type=other].data": "a part of another provider is written with its name as type",
+    "+**.parts[type=other].data": "a part of another provider is written with its name as type",
+}
