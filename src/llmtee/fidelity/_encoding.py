@@ -200,7 +200,8 @@ def _are_the_same(left: _Said, right: _Said) -> bool:
         # Several look much alike, and some of them vanish.
         return _mark(one) == _mark(other) or "summary" in one
     return one["type"] == other["type"] or (
-        (one["type"], other["type"]) == ("refusal", "text") and one["text"] == other["text"]
+        (one["type"], other["type"]) == ("refusal", "text")
+        and one["text"] == other["text"]
     )
 
 
@@ -218,13 +219,17 @@ def _moved(
             yield i, places[_mark(one.part)].pop(0)
 
 
-_MARKS = {"citation": ("url", "title", "start", "end"), "other": ("name",)}
+_MARKS = {
+    "citation": ("url", "title", "start", "end"),
+    "other": ("name",),
+    "tool_call": ("id", "name"),
+}
 _MARK = ("text", "data", "url", "file_id", "call_id", "encrypted", "signature", "id", "name")
 
 
 def _mark(part: Mapping[str, Any]) -> str:
     """What makes a part itself: all of these fields for some types, else the first of those that it has."""
-    kind = part["type"]
+    kind = "text" if part["type"] == "refusal" else part["type"]
     if kind in _MARKS:
         return repr([kind, *(part.get(key) for key in _MARKS[kind])])
     return repr([kind, next((part[key] for key in _MARK if part.get(key) is not None), None)])

@@ -23,8 +23,6 @@ ALL: Mapping[str, str] = {
         "each provider has words of its own",
     ),
     "+flags": "a count that is new or gone can make the sums wrong, which is flagged",
-    "**.parts[type=tool_call].synthetic_id": "an id that is written is no longer known as made up",
-    "**.parts[type=citation].{label|description|breadcrumbs}": "a citation has no such field",
     "[!choices !error].{usage|response_model}": "a call without an answer has no response",
 }
 """What holds for every provider's format."""
@@ -36,6 +34,10 @@ SUMMARY: Mapping[str, str] = {
     "+**.parts[type=reasoning].text": "a summary is written as the thought",
 }
 
+MADE_UP: Mapping[str, str] = {
+    "**.parts[type=tool_call].synthetic_id": "an id that is written is no longer known as made up"
+}
+
 NO_NAMES: Mapping[str, str] = {
     "input[].name": "a speaker has no name",
     "choices[].message.name": "a speaker has no name",
@@ -44,6 +46,22 @@ NO_NAMES: Mapping[str, str] = {
 PLAIN_CALLS: Mapping[str, str] = {
     "**.parts[type=tool_call call_type].call_type": "a call of another provider's own tools is written as that of a function",
 }
+
+
+SCHEMA_ONLY: Mapping[str, str] = {
+    "parameters.response_format.json_schema.{!schema}": "a schema is asked for without name and strictness"
+}
+
+MODALITIES = tuple(
+    f"{kind}_{side}" for side in ("input", "output") for kind in ("text", "audio", "image", "video")
+)
+PREDICTIONS = ("accepted_prediction", "rejected_prediction")
+NO_COUNT = "usage has no such count"
+
+
+def counts(*names: str) -> dict[str, str]:
+    """The token counts that a provider's usage does not tell."""
+    return {f"usage.{{{'|'.join(names)}}}": NO_COUNT}
 
 
 def parameters(owner: str, *, strict: bool = False) -> dict[str, str]:

@@ -15,7 +15,8 @@ from llmtee.formats._parameters import (
 
 _MODES = {"AUTO": "auto", "ANY": "required", "NONE": "none"}
 _WORDS = {here: there for there, here in _MODES.items()}
-_JSON = "application/json"
+_JSON, _TEXT = "application/json", "text/plain"
+_SCHEMAS = {"responseSchema", "responseJsonSchema"}
 _THINKING = {"thinkingBudget": "reasoning_budget", "thinkingLevel": "reasoning_effort"}
 
 
@@ -34,6 +35,9 @@ def decode_parameters(raw: Mapping[str, Any]) -> dict[str, Any]:
     if found.get("responseMimeType") == _JSON and "responseSchema" not in found:
         schema = found.pop("responseJsonSchema", None)
         found["response_format"] = {"type": "json_object"} if schema is None else json_schema(schema)
+        del found["responseMimeType"]
+    elif found.get("responseMimeType") == _TEXT and not _SCHEMAS & found.keys():
+        found["response_format"] = {"type": "text"}
         del found["responseMimeType"]
     if isinstance(found.get("serviceTier"), str):
         found["service_tier"] = found.pop("serviceTier")
@@ -66,10 +70,11 @@ def encode_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
             found["thinkingConfig"] = {**config, field: value}
     form = found.pop("response_format", None)
     schema = asked_schema(form)
-    if "responseMimeType" not in found and (schema is not None or form == {"type": "json_object"}):
-        found["responseMimeType"] = _JSON
+    if "responseMimeType" not in found:
         if schema is not None:
-            found["responseJsonSchema"] = schema
+            found |= {"responseMimeType": _JSON, "responseJsonSchema": schema}
+        elif form in ({"type": "json_object"}, {"type": "text"}):
+            found["responseMimeType"] = _JSON if form["type"] == "json_object" else _TEXT
     tier = found.pop("service_tier", None)
     if isinstance(tier, str):
         found.setdefault("serviceTier", tier)

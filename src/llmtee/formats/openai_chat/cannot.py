@@ -8,13 +8,14 @@ from llmtee.formats import _cannot
 
 CANNOT: Mapping[str, str] = {
     **_cannot.ALL,
+    **_cannot.MADE_UP,
     **_cannot.SUMMARY,
     **_cannot.PLAIN_CALLS,
     **_cannot.parameters("openai-chat"),
     "choices[finish_reason=pause].finish_reason": "there is no word for a pause",
     "+person": "the request's user is who it is for",
     "+usage.total_tokens": "the shape demands a total",
-    "usage.{cache_write_5m|cache_write_1h|tool_use_prompt}": "usage has no such count",
+    **_cannot.counts("cache_write_5m", "cache_write_1h", "tool_use_prompt"),
     # messages
     "input[role=tool|function].parts[type!=tool_result].role": "a message of role tool has to answer a call",
     "input[role!=user].name": "a message of role tool has no speaker",
@@ -33,15 +34,15 @@ CANNOT: Mapping[str, str] = {
     # calls
     "+**.parts[type=tool_call].arguments_text": "arguments are written as text",
     "+**.parts[type=tool_call].arguments": "text is read as the JSON that it is",
-    "**.parts[type=tool_call arguments_text].arguments": "the arguments are what their text says",
+    "**.parts[type=tool_call arguments_text call_type!=custom].arguments": "the arguments are what their text says",
     "**.parts[type=tool_call call_type=custom].arguments": "the arguments of a custom tool are text",
     "choices[].message.parts[type=tool_result]": "an answer has no place for what a tool answered",
     "input[].parts[type=tool_result].is_error": "a tool's answer does not say whether it failed",
-    "input[].parts[type=tool_result result:object|list|number|boolean].result": "a tool's answer is text, or parts",
+    "input[].parts[type=tool_result !parts result:object|list|number|boolean].result": "a tool's answer is text, or parts",
     "input[].parts[type=tool_result parts].result": "parts go before a value",
     "+input[].parts[type=tool_result].result": "a tool's answer is text, or parts",
     # citations
-    "**.parts[type=citation].{cited_text|source_type|file_id}": "an annotation has an address, a title and a place",
+    "**.parts[type=citation].{cited_text|source_type|file_id|label|description|breadcrumbs}": "an annotation has an address, a title and a place",
     "+**.parts[type=citation].source_type": "what is cited is a page of the web",
     # media
     "**.parts[type=media].transcript": "only what the model itself said has a transcript",

@@ -8,6 +8,7 @@ from llmtee.formats import _cannot
 
 CANNOT: Mapping[str, str] = {
     **_cannot.ALL,
+    **_cannot.MADE_UP,
     **_cannot.ONE_CHOICE,
     **_cannot.NO_NAMES,
     **_cannot.PLAIN_CALLS,
@@ -15,7 +16,7 @@ CANNOT: Mapping[str, str] = {
     "choices[0:].finish_reason": "an answer has a status, and whether it calls for tools shows",
     "+person": "the request's user is who it is for",
     "+usage.total_tokens": "the shape demands a total",
-    "usage.{cache_write_5m|cache_write_1h|tool_use_prompt}": "usage has no such count",
+    **_cannot.counts("cache_write_5m", "cache_write_1h", "tool_use_prompt"),
     # messages
     "input[role=tool|function].parts[type!=tool_result].role": "a message of role tool has to answer a call",
     "input[role=tool|function !parts].role": "a message of role tool has to answer a call",
@@ -25,23 +26,25 @@ CANNOT: Mapping[str, str] = {
     "+input[].boundary": "what the assistant calls and thinks are items of their own",
     "choices[].message.role": "an answer is the assistant's",
     "+**.parts[type=text]": "a citation needs a text to stand at, and a text stands for media that were not kept",
+    "choices[].message.parts[type=refusal text=].type": "a citation needs a text to stand at",
+    "+choices[].message.parts[type=refusal text=]": "a citation needs a text to stand at",
     "**.parts[].order": "an annotation belongs to a text",
-    "**.parts[type=refusal].type": "a refusal is a part of an answer only",
     "input[role=assistant !parts].role": "a turn without items is not there",
     "+input[role=user !parts].role": "a message of role tool has to answer a call",
     # reasoning
-    "**.parts[type=reasoning].signature": "the signature of another provider is left out",
+    "**.parts[type=reasoning].{signature|type}": "the signature of another provider is left out",
+    "+**.parts[type=reasoning].type": "the signature of another provider is left out",
     # calls
     "+**.parts[type=tool_call].arguments_text": "arguments are written as text",
     "+**.parts[type=tool_call].arguments": "text is read as the JSON that it is",
-    "**.parts[type=tool_call arguments_text].arguments": "the arguments are what their text says",
+    "**.parts[type=tool_call arguments_text call_type!=custom].arguments": "the arguments are what their text says",
     "**.parts[type=tool_call call_type=custom].arguments": "the arguments of a custom tool are text",
     "**.parts[type=tool_result].{is_error|name}": "a tool's answer does not say whether it failed, nor name the tool",
-    "**.parts[type=tool_result result:object|list|number|boolean].result": "a tool's answer is text, or parts",
+    "**.parts[type=tool_result !parts result:object|list|number|boolean].result": "a tool's answer is text, or parts",
     "**.parts[type=tool_result parts].result": "parts go before a value",
     "+**.parts[type=tool_result].result": "a tool's answer is text, or parts",
     # citations
-    "**.parts[type=citation].{cited_text|source_type|file_id}": "an annotation has an address, a title and a place",
+    "**.parts[type=citation].{cited_text|source_type|file_id|label|description|breadcrumbs}": "an annotation has an address, a title and a place",
     "+**.parts[type=citation].source_type": "what is cited is a page of the web",
     # media
     "**.parts[type=media].transcript": "only what the model itself said has a transcript",
