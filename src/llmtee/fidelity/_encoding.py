@@ -200,8 +200,7 @@ def _are_the_same(left: _Said, right: _Said) -> bool:
         # Several look much alike, and some of them vanish.
         return _mark(one) == _mark(other) or "summary" in one
     return one["type"] == other["type"] or (
-        (one["type"], other["type"]) == ("refusal", "text")
-        and one["text"] == other["text"]
+        (one["type"], other["type"]) == ("refusal", "text") and one["text"] == other["text"]
     )
 
 
@@ -290,4 +289,3 @@ def _without(tree: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple)
-

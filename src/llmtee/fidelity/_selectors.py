@@ -103,9 +103,9 @@ class Selector:
 
 def _at(tree: Any, path: Path) -> Any:
     for step in path:
-        if isinstance(tree, Mapping) and step in tree:
-            tree = tree[step]
-        elif isinstance(tree, Sequence) and isinstance(step, int) and step < len(tree):
+        if (isinstance(tree, Mapping) and step in tree) or (
+            isinstance(tree, Sequence) and isinstance(step, int) and step < len(tree)
+        ):
             tree = tree[step]
         else:
             return None

@@ -29,7 +29,10 @@ NAMES: Mapping[str, frozenset[str]] = {
         (
             *(*_OPENAI, "stop", "seed", "n", "presence_penalty", "frequency_penalty", "logprobs"),
             *("logit_bias", "modalities", "audio", "prediction", "web_search_options"),
-            *("function_call", "top_k"),  # top_k: not OpenAI's, but every compatible server takes it
+            *(
+                "function_call",
+                "top_k",
+            ),  # top_k: not OpenAI's, but every compatible server takes it
         )
     ),
     "openai-responses": frozenset(
@@ -99,8 +102,8 @@ def function_choice(name: str) -> dict[str, Any]:
 def chosen_function(choice: Any) -> str | None:
     """The function that a canonical ``tool_choice`` asks for; ``None`` where it is another choice."""
     match choice:
-        case {"type": "function", "function": {"name": str(name)}} if (
-            choice == function_choice(name)
+        case {"type": "function", "function": {"name": str(name)}} if choice == function_choice(
+            name
         ):
             return name
     return None

@@ -62,9 +62,9 @@ def encode_parameters(
     if not isinstance(remembered, list) or "response_format" not in remembered:
         _encode_output(found)
     metadata = found.get("metadata", {})
-    if isinstance(found.get("user"), str) and isinstance(metadata, dict):
-        if "user_id" not in metadata:
-            found["metadata"] = {**metadata, "user_id": found.pop("user")}
+    free = isinstance(metadata, dict) and "user_id" not in metadata
+    if free and isinstance(found.get("user"), str):
+        found["metadata"] = {**metadata, "user_id": found.pop("user")}
     return _renamed(found, {there: here for here, there in _NAMES.items()})
 
 

@@ -27,7 +27,6 @@ CANNOT: Mapping[str, str] = {
     "**.parts[type=media].{detail|transcript}": "media have no such field",
     "**.parts[type=media data].url": "bytes go before an address",
     "**.parts[type=media].file_id": "there is no file that an id could name",
-    "**.parts[type=media !data].mime": "only bytes have a type",
     "+**.parts[type=media].mime": "media have to have a type",
     "choices[].finish_reason": "there is no word for a pause",
     **_cannot.counts("reasoning", "tool_use_prompt", *_cannot.MODALITIES, *_cannot.PREDICTIONS),
@@ -49,7 +48,7 @@ CANNOT: Mapping[str, str] = {
     "**.parts[type=tool_result parts].result": "parts go before a value",
     "**.parts[type=media media=other].{media|mime}": "other media are written as documents",
     "**.parts[].order": "what cannot be said is left out between",
-    "**.parts[type=media media=image|audio|video].mime": "the type of media tells the format only",
+    "**.parts[type=media].mime": "the type of media tells the format only",
     "**.parts[type=media !data !url]": "a text stands for media that have neither bytes nor an address",
     "**.parts[type=reasoning].{type|signature}": "a thought without text is not there",
 }

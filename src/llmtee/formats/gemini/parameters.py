@@ -34,7 +34,9 @@ def decode_parameters(raw: Mapping[str, Any]) -> dict[str, Any]:
             moved(found, "thinkingConfig", field, name, value, value)
     if found.get("responseMimeType") == _JSON and "responseSchema" not in found:
         schema = found.pop("responseJsonSchema", None)
-        found["response_format"] = {"type": "json_object"} if schema is None else json_schema(schema)
+        found["response_format"] = (
+            {"type": "json_object"} if schema is None else json_schema(schema)
+        )
         del found["responseMimeType"]
     elif found.get("responseMimeType") == _TEXT and not _SCHEMAS & found.keys():
         found["response_format"] = {"type": "text"}

@@ -13,13 +13,13 @@ from llmtee.errors import InputError
 from llmtee.formats import records
 from llmtee.formats._parameters import foreign, writable
 from llmtee.formats.openai_chat.usage import decode_cost
+from llmtee.formats.openai_responses.cannot import CANNOT
 from llmtee.formats.openai_responses.context import (
     conversation_of,
     history_flags,
     template_of,
     times_of,
 )
-from llmtee.formats.openai_responses.cannot import CANNOT
 from llmtee.formats.openai_responses.detect import detect, looks_like_request
 from llmtee.formats.openai_responses.items import (
     calls_for_tools,
