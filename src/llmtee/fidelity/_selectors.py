@@ -12,7 +12,7 @@ added.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -103,12 +103,12 @@ class Selector:
 
 def _at(tree: Any, path: Path) -> Any:
     for step in path:
-        if (isinstance(tree, Mapping) and step in tree) or (
-            isinstance(tree, Sequence) and isinstance(step, int) and step < len(tree)
-        ):
-            tree = tree[step]
-        else:
+        inside = isinstance(tree, Mapping) and step in tree
+        if isinstance(step, int):
+            inside = isinstance(tree, list | tuple) and step < len(tree)
+        if not inside:
             return None
+        tree = tree[step]
     return tree
 
 

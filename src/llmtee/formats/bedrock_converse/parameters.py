@@ -27,12 +27,13 @@ def decode_parameters(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _choice_of(raw: Any) -> Any:
-    match raw:
-        case {"auto": {} as more} | {"any": {} as more} if len(raw) == 1 and more == {}:
-            return _CHOICES[next(iter(raw))]
-        case {"tool": {"name": str(name), **more}} if len(raw) == 1 and not more:
+    if not isinstance(raw, Mapping) or len(raw) != 1:
+        return None
+    [(word, body)] = raw.items()
+    match body:
+        case {"name": str(name)} if word == "tool" and len(body) == 1:
             return function_choice(name)
-    return None
+    return _CHOICES[word] if word in _CHOICES and body == {} else None
 
 
 def encode_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
