@@ -206,6 +206,7 @@ def in_bounds(work: Callable[[], Any], memory: int) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells how much memory a process has")
 @pytest.mark.parametrize("name", NAMES)
 def test_ten_thousand_broken_records_in_bounded_memory(name: str) -> None:
