@@ -46,11 +46,11 @@ def vendors(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[emulators.Emulator
         yield running
 
 
-KIT = ROOT / "docs" / "writing-a-vendor.md"
+KITS = [ROOT / "docs" / "writing-a-vendor.md", ROOT / "docs" / "writing-a-format.md"]
 
 
 @pytest.mark.parametrize(
-    "page", [p for p in PAGES if blocks(p, "python") and p != KIT], ids=lambda p: p.name
+    "page", [p for p in PAGES if blocks(p, "python") and p not in KITS], ids=lambda p: p.name
 )
 def test_python_blocks_run(page: Path, vendors: list[emulators.Emulator]) -> None:
     namespace: dict[str, object] = {"__name__": "docs"}
@@ -60,9 +60,10 @@ def test_python_blocks_run(page: Path, vendors: list[emulators.Emulator]) -> Non
         assert all(server.requests for server in vendors)
 
 
-def test_the_example_vendor_passes_the_contract_kit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", KITS, ids=lambda p: p.name)
+def test_the_example_passes_the_contract_kit(page: Path, tmp_path: Path) -> None:
     module = tmp_path / "test_acme.py"
-    module.write_text("\n\n".join(blocks(KIT, "python")), "utf-8")
+    module.write_text("\n\n".join(blocks(page, "python")), "utf-8")
     words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(module)]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -19,13 +19,15 @@ from llmtee.spec import Format
 
 _COUNTS = ("input_tokens", "output_tokens", "cache_read", "cache_write", "reasoning")
 _SIGNS = 3
-"""Signs by which auto tells a format that the table shows."""
+"""Signs by which auto tells a format, and selectors of one reason, that a table shows."""
+_WIDE = 100
 
 
 def blocks() -> dict[str, Callable[[], Iterator[str]]]:
     """What writes the lines of each marked block."""
     return {
         "formats": _formats,
+        "cannot": _cannot,
         "usage": _usage,
         "flags": _flags,
         "events": lambda: _fields(ModelCall, ToolRun, Step),
@@ -55,10 +57,8 @@ def row(*cells: str) -> str:
 
 
 def _formats() -> Iterator[str]:
-    yield row(
-        "format", "what it is", "written", "streams", "auto tells it by", "tokens", "cannot say"
-    )
-    yield "|---|---|---|---|---|---|---|"
+    yield row("format", "what it is", "written", "streams", "auto tells it by", "tokens")
+    yield "|---|---|---|---|---|---|"
     for name in registry.format_names():
         form = registry.format(name)
         writes = form.encode is not None or name == "llmtee"
@@ -66,32 +66,37 @@ def _formats() -> Iterator[str]:
             f"`{name}`",
             form.title,
             "yes" if writes else "no",
-            _stream(form),
+            "yes" if form.stream else "no",
             _signs(name, form),
             _rule(CONVENTIONS[name]) if name in CONVENTIONS else "as they are",
-            _cannot(form, writes),
         )
     for name in registry.vendor_names():
         vendor = registry.vendor(name)
         signs = _vendor_signs(name)
         title = f"{vendor.title}'s own payloads and answers"
-        yield row(
-            f"`{name}`", title, "yes", "", signs, "as the vendor has them", "`llmtee explain`"
-        )
+        yield row(f"`{name}`", title, "yes", "no", signs, "as the vendor has them")
 
 
-def _stream(form: Format) -> str:
-    """Whether a response may be given as the events of its stream; empty where the format does not say."""
-    stream = getattr(form, "stream", None)
-    return "" if stream is None else "yes" if stream else "no"
+def _cannot() -> Iterator[str]:
+    """What a provider's shape cannot say, by reason."""
+    yield "| format | of a call | why it is lost or changed |"
+    yield "|---|---|---|"
+    for name in registry.format_names():
+        reasons: dict[str, list[str]] = {}
+        for selector, reason in registry.format(name).cannot.items():
+            reasons.setdefault(reason, []).append(selector)
+        for reason, selectors in reasons.items():
+            more = f" and {len(selectors) - _SIGNS} more" if len(selectors) > _SIGNS else ""
+            yield row(
+                f"`{name}`",
+                ", ".join(f"`{_short(one)}`" for one in selectors[:_SIGNS]) + more,
+                reason,
+            )
 
 
-def _cannot(form: Format, writes: bool) -> str:
-    cannot = getattr(form, "cannot", None)
-    if not cannot:
-        return "" if writes else "only read"
-    said = cannot.values() if isinstance(cannot, dict) else cannot
-    return "; ".join(str(one) for one in dict.fromkeys(said))
+def _short(selector: str) -> str:
+    """A selector, or the start of one that lists many names."""
+    return selector if len(selector) <= _WIDE else selector[:_WIDE].rpartition("|")[0] + "|…}"
 
 
 def _signs(name: str, form: Format) -> str:

@@ -14,9 +14,10 @@ from typing import Any
 from llmtee import jsontext, registry
 from llmtee.assembly import assemble, fit
 from llmtee.errors import InputError, UnknownName, UsageError
-from llmtee.fidelity import Ledger, explain_fitting, explain_rendering
-from llmtee.model import Conversation, EventBase, Item, Step
-from llmtee.spec import ExporterSettings, Note, Request, Vendor, WireItem
+from llmtee.fidelity import Ledger, explain_encoding, explain_fitting, explain_rendering
+from llmtee.formats import records
+from llmtee.model import Conversation, EventBase, Item, ModelCall, Step
+from llmtee.spec import ExporterSettings, Format, Note, Request, Vendor, WireItem
 
 __all__ = ["Rendered", "assemble", "explain", "parse", "render"]
 
@@ -115,15 +116,21 @@ def parse(payload: Any, name: str) -> list[Item]:
 def explain(item: Item | Iterable[Item], vendor: str | ExporterSettings) -> Ledger:
     """Which values of an item, or of several, a vendor keeps, parks or loses, and why.
 
+    ``vendor`` may be a provider's format as well, such as ``"openai-chat"``: then the ledger tells what a record of that
+    format keeps of a model call, beside request and response what the record says of the event.
+
     Items of the other grain are fitted first, as in `render`; where several items are rendered, their ledgers are
     added up, so that history which each call repeats counts each time. What fitting itself loses, such as the
     tools offered in a call that becomes part of a conversation, is lost under the item's own field names.
 
     Raises:
-        UnknownName: no vendor has that name.
+        UnknownName: no vendor and no format has that name.
+        UsageError: the format can only be read.
     """
     # pydantic's models are iterable, over their fields.
     items = [item] if isinstance(item, EventBase | Conversation) else list(item)
+    if isinstance(vendor, str) and vendor in written_formats():
+        return _explain_format(items, registry.format(vendor))
     rendered = render(items, vendor)
     ledgers = [one.ledger for one in rendered]
     if _vendor(vendor)[0].grain == "event":
@@ -135,6 +142,27 @@ def explain(item: Item | Iterable[Item], vendor: str | ExporterSettings) -> Ledg
             for one in items
             if not isinstance(one, Conversation)
         ]
+    return Ledger.merged(ledgers)
+
+
+def written_formats() -> list[str]:
+    """The names of the formats that a model call can be explained for, sorted: those of no vendor."""
+    return [name for name in registry.format_names() if name not in registry.vendor_names()]
+
+
+def _explain_format(items: list[Item], form: Format) -> Ledger:
+    encode = form.encode
+    if encode is None:
+        raise UsageError(f"the format {form.name} can only be read, not written")
+    ledgers = [_lost_in_splitting(one) for one in items if isinstance(one, Conversation)]
+    for event in fit(items, "event"):
+        if isinstance(event, ModelCall):
+            [back] = form.decode({**records.envelope(event), **encode(event)})
+            if isinstance(back, ModelCall):
+                ledgers.append(explain_encoding(event, back, form.cannot))
+        else:
+            skip = f"{form.title} has no place for a {event.kind}"
+            ledgers.append(explain_rendering(event, None, form.decode, skip=skip))
     return Ledger.merged(ledgers)
 
 

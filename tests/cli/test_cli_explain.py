@@ -54,3 +54,18 @@ def test_wrong_use(llmtee: Run, logs: Path) -> None:
     unknown = llmtee("explain", logs, "--to", "vocker")
     assert unknown.code == 2
     assert "did you mean 'voker'?" in unknown.err
+
+
+def test_a_format_is_explained_beside_a_vendor(llmtee: Run, logs: Path) -> None:
+    done = llmtee("explain", logs, "--to", "inkeep,anthropic-messages", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert list(done.json["vendors"]) == ["inkeep"]
+    ledger = done.json["formats"]["anthropic-messages"]
+    assert ledger["kept"] > ledger["lost"]
+    assert all(entry["reason"] for entry in ledger["entries"] if entry["status"] == "lost")
+
+
+def test_a_format_that_is_only_read_cannot_be_explained(llmtee: Run, logs: Path) -> None:
+    done = llmtee("explain", logs, "--to", "langsmith")
+    assert done.code == 2
+    assert "can only be read" in done.err

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
-import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
-from llmtee import jsontext
-from llmtee.errors import InputError
-from llmtee.formats.anthropic_messages.codec import FORMAT, decode_record, encode_call
-from llmtee.model import ModelCall
-from llmtee.model.snapshot import to_json_value
+from llmtee._data_files import data_dir
+from llmtee.formats.anthropic_messages.codec import FORMAT
 from llmtee.testing import strategies
+from llmtee.testing.format_contract import FormatContract, records_in
 
 texts = strategies.texts(12)
 extras = st.dictionaries(
@@ -206,64 +201,12 @@ records = st.one_of(
 )
 
 
-def meaning(call: ModelCall) -> dict[str, Any]:
-    """What encoding has to keep: everything but the verbatim copy and the ids that hang on it."""
-    return call.model_dump(exclude={"native", "id", "source_ids"})
+class TestAnthropicMessages(FormatContract):
+    format = FORMAT
+    fixtures = records_in(data_dir("fixtures") / "formats" / FORMAT.name)
+
+    def records(self) -> st.SearchStrategy[Any]:
+        return records
 
 
-@given(records)
-def test_what_is_read_is_written_back(record: dict[str, Any]) -> None:
-    call = decode_record(record)
-    assert meaning(decode_record(encode_call(call))) == meaning(call)
-
-
-@given(strategies.model_calls())
-def test_any_model_call_can_be_written_and_read_again(call: ModelCall) -> None:
-    before = call.model_copy(deep=True)
-    record = encode_call(call)
-    assert call == before
-    assert to_json_value(record) == record  # JSON, without anything that would have to be cleaned
-    assert jsontext.dumps(record) == jsontext.dumps(encode_call(call))
-    again = decode_record(record)
-    settled = decode_record(encode_call(again))
-    assert meaning(decode_record(encode_call(settled))) == meaning(settled)
-
-
-@given(records)
-def test_reading_is_pure_and_gives_the_same_id_twice(record: dict[str, Any]) -> None:
-    before = copy.deepcopy(record)
-    first, second = decode_record(record), decode_record(record)
-    assert record == before
-    assert first == second
-
-
-@given(record=records, data=st.data())
-def test_whatever_is_broken_is_named_by_its_path(
-    record: dict[str, Any], data: st.DataObject
-) -> None:
-    broken = data.draw(strategies.broken(record))
-    error = None
-    try:
-        assert [item.kind for item in FORMAT.decode(broken)] == ["model_call"]
-    except InputError as raised:
-        error = raised
-    whole = ("is neither a record", "must be an object")  # nothing in it is to blame
-    assert error is None or error.path or error.reason.startswith(whole)
-    FORMAT.detect(broken)
-
-
-@given(record=records, data=st.data())
-def test_what_is_read_from_a_broken_record_can_be_written(
-    record: dict[str, Any], data: st.DataObject
-) -> None:
-    try:
-        call = decode_record(data.draw(strategies.broken(record)))
-    except InputError:
-        return
-    decode_record(encode_call(call))
-
-
-@pytest.mark.parametrize("raw", [None, 1, "text", [], [{}], {}, {"a": 1}])
-def test_what_is_no_record_is_refused(raw: Any) -> None:
-    with pytest.raises(InputError):
-        decode_record(raw)
+del FormatContract  # pytest would run the base class, too

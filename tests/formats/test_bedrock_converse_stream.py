@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llmtee.bulk._decoders import told_by_shape
+from llmtee import detect
 from llmtee.errors import InputError
 from llmtee.formats.bedrock_converse.codec import decode_record
 from llmtee.formats.bedrock_converse.stream import FAILURES, ConverseStream
@@ -125,7 +125,7 @@ def test_the_end_is_kept_and_padding_is_not() -> None:
 def test_what_boto3_puts_around_the_stream() -> None:
     meta = {"RequestId": "req-1", "HTTPStatusCode": 200}
     record = {"response": {"ResponseMetadata": meta, "stream": [delta(0, text="x"), STOP]}}
-    assert told_by_shape(record).name == "bedrock-converse"
+    assert detect(record).format == "bedrock-converse"
     call = decode_record(record)
     assert call.source_ids == {"aws.bedrock": "req-1"}
     assert call.output is not None

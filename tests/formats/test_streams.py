@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from llmtee import registry
+from llmtee import detect, registry
 from llmtee._data_files import data_dir
-from llmtee.bulk._decoders import told_by_shape
 from llmtee.errors import InputError
 from llmtee.formats._sse import sse_chunks
 from llmtee.model import ModelCall, ReasoningPart, TextPart, ToolCallPart
@@ -101,9 +100,9 @@ def test_a_stream_says_what_the_answer_in_one_piece_says(path: Path) -> None:
 @each_stream
 def test_auto_tells_whose_it_is(path: Path) -> None:
     record, form = load(path), format_of(path)
-    assert told_by_shape(record).name == form.name
-    assert told_by_shape({"response": record["response"]}).name == form.name
-    assert told_by_shape(record["response"]).name == form.name
+    assert detect(record).format == form.name
+    assert detect({"response": record["response"]}).format == form.name
+    assert detect(record["response"]).format == form.name
 
 
 @each_stream
@@ -156,7 +155,7 @@ def test_the_text_of_server_sent_events_is_the_list_of_their_data(path: Path, st
     chunks = chunks_of(record)
     text = {**record, "response": sse(chunks, style)}
     assert form.decode(text) == form.decode({**record, "response": chunks})
-    assert told_by_shape(text).name == form.name
+    assert detect(text).format == form.name
 
 
 @each_format

@@ -12,7 +12,8 @@ from llmtee.cli import _console as console
 from llmtee.cli._input import Input
 from llmtee.cli._options import FromOption, InArgument, JsonOption, settings_of, vendors_named
 from llmtee.fidelity import Ledger
-from llmtee.functions import Rendered, render
+from llmtee.functions import Rendered, render, written_formats
+from llmtee.functions import explain as explain_items
 from llmtee.model import Item
 from llmtee.spec import Vendor
 
@@ -25,29 +26,37 @@ _OPEN = {
 
 def explain(
     sources: InArgument,
-    to: Annotated[str, typer.Option("--to", metavar="VENDOR[,...]", help="Vendors to explain.")],
+    to: Annotated[str, typer.Option("--to", metavar="TARGET[,...]", help="Vendors or formats.")],
     source_format: FromOption = "auto",
     as_json: JsonOption = False,
 ) -> int:
-    """Show what a vendor keeps, parks and loses, and why.
+    """Show what a vendor, or a provider's format, keeps, parks and loses, and why.
 
     Parked is what it keeps in free-form fields only.
     """
-    vendors = vendors_named(to)
+    wanted = list(dict.fromkeys(name.strip() for name in to.split(",")))
+    formats = [name for name in wanted if name in written_formats()]
+    named = ",".join(name for name in wanted if name not in formats)
+    vendors = vendors_named(named) if named or not formats else []
     given = Input(sources, source_format)
     items = list(given)
     reports = [_Report(vendor, items) for vendor in vendors]
+    ledgers = {name: explain_items(items, name) for name in formats}
     if as_json:
-        console.print_json(
-            {
-                "items": len(items),
-                **given.to_json(),
-                "vendors": {report.vendor.name: report.to_json() for report in reports},
-            }
-        )
+        answer: dict[str, Any] = {
+            "items": len(items),
+            **given.to_json(),
+            "vendors": {report.vendor.name: report.to_json() for report in reports},
+        }
+        if formats:
+            answer["formats"] = {name: one.to_json() for name, one in ledgers.items()}
+        console.print_json(answer)
     else:
         for report in reports:
             report.show()
+        for name, ledger in ledgers.items():
+            console.heading(f"{name} · {ledger.summary()}")
+            console.facts(_rows(ledger))
     return given.failures.code
 
 

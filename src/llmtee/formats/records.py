@@ -218,4 +218,11 @@ def encode_error(error: ErrorInfo) -> dict[str, Any]:
     if error.status is not None and code != error.status:
         out["status"] = error.status
     details = error.details if isinstance(error.details, dict) else {}
-    return {**details, **{key: value for key, value in out.items() if value is not None}}
+    # A value of another type was kept with the details, and the field told by another one.
+    odd = {
+        key for key in ("message", "type", "code") if not isinstance(details.get(key), str | None)
+    }
+    odd -= {"code"} if type(details.get("code")) is int else set()
+    odd |= {"status"} if type(details.get("status")) is not int else set()
+    known = {key: value for key, value in out.items() if value is not None}
+    return {**details, **{key: known[key] for key in known if key not in odd or key not in details}}

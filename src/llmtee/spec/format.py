@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from llmtee.model import Item, ModelCall
@@ -45,3 +45,7 @@ class Format:
     has one also reads records whose response is a list of chunks, or the text of server-sent events."""
     traces: Traces | None = None
     """Where a record may be a part of a trace: how a reader of many records joins them."""
+    cannot: Mapping[str, str] = field(default_factory=dict)
+    """What ``encode`` loses or changes, and why: selectors of values of a model call (see `llmtee.fidelity`), each with a
+    reason. A ledger of an encoding is computed; this gives its entries their reasons, and a difference that is not
+    declared here is a bug."""

@@ -260,8 +260,51 @@ def _base() -> dict[str, st.SearchStrategy[Any]]:
     }
 
 
-def model_calls() -> st.SearchStrategy[ModelCall]:
-    """Any model call, finished, failed or half."""
+def parameters() -> st.SearchStrategy[dict[str, Any]]:
+    """Parameters by their canonical names, some of one provider only, and some that nobody knows."""
+    tool = st.just({"type": "function", "function": {"name": "look"}})
+    schema = st.fixed_dictionaries(
+        {"schema": json_objects()}, optional={"name": names(), "strict": st.booleans()}
+    )
+    formats = st.sampled_from(({"type": "text"}, {"type": "json_object"})) | st.builds(
+        lambda inner: {"type": "json_schema", "json_schema": inner}, schema
+    )
+    known = {
+        "max_output_tokens": st.integers(1, 10**6),
+        "temperature": st.floats(0, 2),
+        "top_p": st.floats(0, 1),
+        "top_k": st.integers(1, 100),
+        "stop": texts(6) | st.lists(texts(6), min_size=1, max_size=2),
+        "seed": st.integers(0, 2**31),
+        "n": st.integers(1, 3),
+        "presence_penalty": st.floats(-2, 2),
+        "frequency_penalty": st.floats(-2, 2),
+        "tool_choice": st.sampled_from(("auto", "none", "required")) | tool,
+        "parallel_tool_calls": st.booleans(),
+        "response_format": formats,
+        "reasoning_effort": st.sampled_from(("minimal", "low", "medium", "high")),
+        "reasoning_budget": st.sampled_from((0, 1024)),
+        "user": names(),
+        "stream": st.booleans(),
+        "logprobs": st.booleans(),
+        "top_logprobs": st.integers(0, 5),
+        "metadata": st.dictionaries(names(), texts(6), min_size=1, max_size=2),
+        "service_tier": st.sampled_from(("default", "flex", "priority")),
+        "logit_bias": st.just({"1234": -100}),
+        "thinkingConfig": st.just({"includeThoughts": True}),
+        "guardrailConfig": st.just({"guardrailIdentifier": "gr-7"}),
+        "anthropic_beta": st.just(["files-api-2025-04-14"]),
+        "previous_response_id": st.just("resp_1"),
+        "x_unknown": json_values(),
+    }
+    chosen = st.lists(st.sampled_from(sorted(known)), max_size=4, unique=True)
+    return chosen.flatmap(lambda keys: st.fixed_dictionaries({key: known[key] for key in keys}))
+
+
+def model_calls(
+    parameters: st.SearchStrategy[dict[str, Any]] | None = None,
+) -> st.SearchStrategy[ModelCall]:
+    """Any model call, finished, failed or half; its parameters are any JSON object unless ``parameters`` are given."""
     choice = st.builds(
         Choice,
         message=messages(),
@@ -286,7 +329,7 @@ def model_calls() -> st.SearchStrategy[ModelCall]:
         provider=_maybe(st.sampled_from(("openai", "anthropic", "gcp.gemini"))),
         model=_maybe(names()),
         response_model=_maybe(names()),
-        parameters=json_objects(),
+        parameters=json_objects() if parameters is None else parameters,
         tools=_tuples(tool, 1),
         template=_maybe(
             st.builds(PromptTemplate, messages=json_values(), variables=json_objects())

@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from llmtee.errors import InputError
 from llmtee.formats import records
+from llmtee.formats._parameters import foreign, writable
 from llmtee.formats._stored import joined
+from llmtee.formats.anthropic_messages.cannot import CANNOT
 from llmtee.formats.anthropic_messages.detect import detect
 from llmtee.formats.anthropic_messages.messages import (
     decode_answer,
@@ -20,6 +22,7 @@ from llmtee.formats.anthropic_messages.messages import (
     encode_input,
 )
 from llmtee.formats.anthropic_messages.own import OWNER, own, owned
+from llmtee.formats.anthropic_messages.parameters import decode_parameters, encode_parameters
 from llmtee.formats.anthropic_messages.stream import AnthropicStream
 from llmtee.formats.anthropic_messages.tools import decode_tools, encode_tools
 from llmtee.formats.anthropic_messages.usage import decode_usage, encode_usage
@@ -63,9 +66,6 @@ _RESPONSE = (
     *("id", "type", "role", "model", "content", "stop_reason"),
     *(*_CHOICE, "usage", "error"),
 )
-_PARAMETERS = {"max_tokens": "max_output_tokens", "stop_sequences": "stop"}
-_TOOL_CHOICES = {"required": "any"}
-"""Words of OpenAI's ``tool_choice`` that Anthropic has another one for."""
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -88,8 +88,8 @@ def decode_record(raw: Any) -> ModelCall:
     - a record without a person has the request's ``metadata.user_id``;
     - a failure comes from ``error`` in the record, else in the response.
 
-    Parameters keep their own names, apart from ``max_tokens``, which becomes ``max_output_tokens``, and
-    ``stop_sequences``, which becomes ``stop``. What has no canonical home is in ``extra["anthropic-messages"]``.
+    Parameters have their canonical names where they can be written back from there (see ``_parameters.py``). What has
+    no canonical home is in ``extra["anthropic-messages"]``.
 
     Raises:
         InputError: something is not of the shape; the error names its JSON path.
@@ -98,7 +98,7 @@ def decode_record(raw: Any) -> ModelCall:
     asked = _decode_request(record.request, record.request_path)
     answered = _decode_response(record.response, record.response_path)
     response_id = answered.pop("response_id", None)
-    ours = answered.pop("ours", {})
+    ours = {**asked.pop("ours", {}), **answered.pop("ours", {})}
     given = dict(record.fields)
 
     parameters = asked.get("parameters", {})
@@ -109,11 +109,8 @@ def decode_record(raw: Any) -> ModelCall:
     fields.setdefault("id", record.derived_id(NAME, response_id))
     if response_id:
         fields["source_ids"] = {provider: response_id, **given.get("source_ids", {})}
-    user = (
-        metadata.get("user_id")
-        if isinstance(metadata := parameters.get("metadata"), dict)
-        else None
-    )
+    metadata = parameters.get("metadata")
+    user = metadata.get("user_id") if isinstance(metadata, dict) else parameters.get("user")
     if "person" not in given and isinstance(user, str) and user:
         fields["person"] = Person(id=user)
     if ours:
@@ -142,42 +139,15 @@ def _decode_request(raw: Any, path: str) -> dict[str, Any]:
     if raw is None:
         return {}
     request = as_object(raw, path)
+    parameters = decode_parameters(rest(request, *_REQUEST))
+    literal = [name for name in ("response_format",) if name in request]
     return {
         "model": text_or_none(request.get("model"), join(path, "model")),
-        "parameters": _shaped(_renamed(rest(request, *_REQUEST), _PARAMETERS)),
+        "parameters": parameters,
+        "ours": foreign(parameters, NAME, *literal),
         "tools": decode_tools(request.get("tools"), join(path, "tools")),
         "input": decode_input(request, path),
     }
-
-
-def _renamed(fields: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """``fields`` with other names, where those are free."""
-    return {
-        names[key] if key in names and names[key] not in fields else key: value
-        for key, value in fields.items()
-    }
-
-
-def _shaped(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters with the types that this shape gives them, where other shapes differ."""
-    found = dict(parameters)
-    for key in ("stop", "stop_sequences"):
-        if isinstance(found.get(key), str):
-            found[key] = [found[key]]
-    if "tool_choice" in found:
-        found["tool_choice"] = _tool_choice(found["tool_choice"])
-    return found
-
-
-def _tool_choice(value: Any) -> Any:
-    """The choice as the object of this shape, where it is a word or an object of OpenAI's."""
-    match value:
-        case str(word):
-            return {"type": _TOOL_CHOICES.get(word, word)}
-        case {"type": "function", "function": {"name": str(name)}}:
-            return {"type": "tool", "name": name}
-        case _:
-            return value
 
 
 def _decode_response(raw: Any, path: str) -> dict[str, Any]:
@@ -247,13 +217,12 @@ def encode_call(call: ModelCall) -> dict[str, Any]:
 def _encode_request(call: ModelCall) -> dict[str, Any]:
     model = {} if call.model is None else {"model": call.model}
     tools = encode_tools(call.tools)
-    names = {canonical: wire for wire, canonical in _PARAMETERS.items()}
-    parameters = _shaped(rest(_renamed(call.parameters, names), *_REQUEST))
+    parameters = encode_parameters(writable(call.parameters, NAME, own(call)), own(call))
     return {
         **model,
         **encode_input(call.input),
         **({"tools": tools} if tools else {}),
-        **parameters,
+        **rest(parameters, *_REQUEST),
     }
 
 
@@ -310,4 +279,5 @@ FORMAT = Format(
     encode=encode_call,
     detect=detect,
     stream=AnthropicStream,
+    cannot=CANNOT,
 )

@@ -53,10 +53,14 @@ def encode_usage(usage: Usage) -> dict[str, Any]:
     write = usage.cache_write
     if write is None:
         write = _sum(usage.cache_write_5m, usage.cache_write_1h)
+    cached = _sum(usage.cache_read, write) or 0
+    if usage.input_tokens is not None and cached > usage.input_tokens:
+        # Caches that exceed the total have no such form, as the rest would be negative: the total goes before.
+        none = dict.fromkeys(("cache_read", "cache_write", "cache_write_5m", "cache_write_1h"))
+        usage, write, cached = usage.model_copy(update=none), None, 0
     out: dict[str, Any] = {}
     if usage.input_tokens is not None:
-        # A total smaller than its parts has no such form: the wire's count would be negative.
-        out["input_tokens"] = max(0, usage.input_tokens - (_sum(usage.cache_read, write) or 0))
+        out["input_tokens"] = usage.input_tokens - cached
     out |= {"cache_creation_input_tokens": write, "cache_read_input_tokens": usage.cache_read}
     out["output_tokens"] = usage.output_tokens
     for block, names in _DETAILS.items():

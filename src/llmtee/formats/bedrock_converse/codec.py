@@ -20,6 +20,7 @@ from llmtee.formats.bedrock_converse.blocks import (
     owned,
     without_nones,
 )
+from llmtee.formats.bedrock_converse.cannot import CANNOT
 from llmtee.formats.bedrock_converse.detect import detect
 from llmtee.formats.bedrock_converse.messages import (
     decode_answer,
@@ -28,6 +29,7 @@ from llmtee.formats.bedrock_converse.messages import (
     encode_message,
     encode_messages,
 )
+from llmtee.formats.bedrock_converse.parameters import decode_parameters, encode_parameters
 from llmtee.formats.bedrock_converse.stream import ConverseStream
 from llmtee.formats.bedrock_converse.tools import decode_tools, encode_tools
 from llmtee.formats.bedrock_converse.usage import decode_usage, encode_usage, usage_flags
@@ -144,7 +146,7 @@ def _decode_request(raw: Any, path: str) -> dict[str, Any]:
     }
     return {
         "model": text_or_none(request.get("modelId"), join(path, "modelId")),
-        "parameters": parameters,
+        "parameters": decode_parameters(parameters),
         "tools": tools,
         "input": (
             *decode_system(request.get("system"), join(path, "system")),
@@ -236,7 +238,7 @@ def encode_call(call: ModelCall) -> dict[str, Any]:
 def _encode_request(call: ModelCall) -> dict[str, Any]:
     ours = own(call)
     system, messages = encode_messages(call.input)
-    parameters = call.parameters
+    parameters = encode_parameters(call.parameters)
     config = {
         key: parameters[name] for key, name in _COMMON.items() if parameters.get(name) is not None
     }
@@ -313,4 +315,5 @@ FORMAT = Format(
     encode=encode_call,
     detect=detect,
     stream=ConverseStream,
+    cannot=CANNOT,
 )

@@ -93,6 +93,8 @@ def encode_messages(messages: Sequence[Message]) -> tuple[list[Any], list[Any]]:
     system = encode_blocks(part for message in messages[:leading] for part in message.parts)
     encoded: list[dict[str, Any]] = []
     for previous, message in zip((None, *messages[leading:]), messages[leading:], strict=False):
+        if message.parts and not encode_blocks(message.parts):
+            continue  # nothing of it can be said here, and a message without content is refused
         if _joins(previous, message) and encoded and isinstance(encoded[-1]["content"], list):
             encoded[-1]["content"] += encode_blocks(message.parts)
         else:

@@ -85,9 +85,13 @@ def encode_usage(usage: Usage) -> dict[str, Any]:
         return usage.raw
     asked, said, total = usage.input_tokens, usage.output_tokens, usage.total_tokens
     caches = (usage.cache_read or 0) + (usage.cache_write or 0)
-    if asked is not None and total in (None, asked + (said or 0)):
+    if asked is not None and (caches > asked or total not in (None, asked + (said or 0))):
+        # Such caches would be read as standing beside the input: the total goes before.
+        none = dict.fromkeys(("cache_read", "cache_write"))
+        usage, caches = usage.model_copy(update=none), 0
+    if asked is not None and total is None:
         total = asked + (said or 0)
-        asked -= caches if caches <= asked else 0
+    asked = None if asked is None else asked - caches
     by_ttl = {ttl: getattr(usage, name) for ttl, name in _TTLS.items()}
     details = [
         {"ttl": ttl, "inputTokens": count} for ttl, count in by_ttl.items() if count is not None

@@ -13,6 +13,7 @@ from typing import Any
 from llmtee.errors import InputError
 from llmtee.formats import records
 from llmtee.formats._stored import joined
+from llmtee.formats.gemini.cannot import CANNOT
 from llmtee.formats.gemini.detect import detect, kind
 from llmtee.formats.gemini.names import (
     OWNER,
@@ -132,4 +133,5 @@ FORMAT = Format(
     encode=encode_call,
     detect=detect,
     stream=GeminiStream,
+    cannot=CANNOT,
 )

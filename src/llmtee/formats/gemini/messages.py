@@ -138,6 +138,8 @@ def encode_messages(messages: Sequence[Message]) -> tuple[Any, list[Any]]:
         leading += 1
     contents: list[Any] = []
     for previous, message in zip((None, *messages[leading:]), messages[leading:], strict=False):
+        if message.parts and not encode_parts(message.parts, names):
+            continue  # nothing of it can be said here, and a content without parts is refused
         _append(contents, previous, message, names)
     return _encode_system(messages[:leading], names), contents
 

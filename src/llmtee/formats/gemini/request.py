@@ -8,6 +8,7 @@ from typing import Any
 from llmtee.errors import InputError
 from llmtee.formats.gemini.messages import decode_contents, decode_system, encode_messages
 from llmtee.formats.gemini.names import own
+from llmtee.formats.gemini.parameters import decode_parameters, encode_parameters
 from llmtee.formats.gemini.tools import Pairing, decode_tools, encode_tools
 from llmtee.jsonfields import as_object, join, rest, text_or_none
 from llmtee.model import ModelCall
@@ -20,6 +21,8 @@ _COMMON = {
     "candidateCount": "n",
     "presencePenalty": "presence_penalty",
     "frequencyPenalty": "frequency_penalty",
+    "responseLogprobs": "logprobs",
+    "logprobs": "top_logprobs",
 }
 """Parameters that all providers share, to the common names."""
 
@@ -69,7 +72,7 @@ def decode_request(raw: Any, path: str, pairing: Pairing) -> dict[str, Any]:
         ours["request"] = beside
     return {
         "model": text_or_none(request.get("model"), places["model"]),
-        "parameters": parameters,
+        "parameters": decode_parameters(parameters),
         "tools": decode_tools(request.get("tools"), places["tools"]),
         "input": (*system, *decode_contents(contents, places["contents"], pairing)),
         "ours": ours,
@@ -115,7 +118,8 @@ def encode_request(call: ModelCall) -> dict[str, Any]:
     """A request of Gemini, in the form it was read in, else as on the wire."""
     ours = own(call)
     system, contents = encode_messages(call.input)
-    config = _encode_parameters(call.parameters)
+    parameters = encode_parameters(call.parameters)
+    config = _encode_parameters(parameters)
     left = ours.get("config")
     config |= left if isinstance(left, dict) else {}
     outside: dict[str, Any] = {} if system is None else {"systemInstruction": system}
@@ -123,7 +127,7 @@ def encode_request(call: ModelCall) -> dict[str, Any]:
     beside = beside if isinstance(beside, dict) else {}
     if (tools := encode_tools(call.tools)) or "tools" in beside:
         outside["tools"] = tools
-    outside |= {name: call.parameters[name] for name in _OUTSIDE if name in call.parameters}
+    outside |= {name: parameters[name] for name in _OUTSIDE if name in parameters}
     single = ours.get("contents") == "single" and len(contents) == 1
     request: dict[str, Any] = {} if call.model is None else {"model": call.model}
     request["contents"] = contents[0] if single else contents

@@ -107,7 +107,7 @@ def _reads_as(raw: Any, usage: Usage) -> bool:
 def _split(whole: int | None, part: int | None) -> tuple[int | None, int | None]:
     """The rest of ``whole`` and ``part``. A part that is no part is left out: a count is never negative."""
     if whole is None or part is None:
-        return whole, None if whole is not None else part
+        return whole, None  # a part alone would be read as the whole
     return (whole - part, part) if part <= whole else (whole, None)
 
 

@@ -255,6 +255,8 @@ def _decode_call(
         "cost": decode_cost(row),
         "flags": usage_flags(usage),
     }
+    if isinstance(response, Mapping) and "usage_metadata" in response and "usage" not in response:
+        response = None  # LangSmith put its own counts in the place of the provider's: not verbatim
     if request or response:
         fields["native"] = traced_call.native(NAME, request, response)
     return ModelCall(**_finished(row, fields, extra))

@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 from llmtee.errors import InputError
 from llmtee.formats import records
+from llmtee.formats._parameters import foreign, moved, writable
 from llmtee.formats._stored import joined
+from llmtee.formats.openai_chat.cannot import CANNOT
 from llmtee.formats.openai_chat.detect import detect, looks_like_request
 from llmtee.formats.openai_chat.messages import (
     decode_message,
@@ -143,6 +145,13 @@ def _decode_request(raw: Any, path: str) -> dict[str, Any]:
             ours["max_tokens_field"] = name
     elif "max_output_tokens" in parameters:
         ours["max_tokens_field"] = "max_output_tokens"
+    ours |= foreign(parameters, NAME)
+    if isinstance(parameters.get("reasoning"), dict):  # OpenRouter's
+        effort = parameters["reasoning"].get("effort")
+        found = dict(parameters)
+        moved(found, "reasoning", "effort", "reasoning_effort", effort, effort)
+        if found.keys() != parameters.keys():
+            parameters, ours = found, {**ours, "effort_field": "reasoning"}
     return {
         "model": text_or_none(request.get("model"), join(path, "model")),
         "parameters": parameters,
@@ -256,11 +265,15 @@ def _encode_request(call: ModelCall) -> dict[str, Any]:
     if name not in ("max_tokens", "max_output_tokens"):
         name = _MAX_TOKENS[0]
     request = {} if call.model is None else {"model": call.model}
+    parameters = writable(call.parameters, NAME, own(call))
+    if own(call).get("effort_field") == "reasoning" and "reasoning_effort" in parameters:
+        inner, effort = parameters.get("reasoning", {}), parameters.pop("reasoning_effort")
+        parameters["reasoning"] = {**inner, "effort": effort} if isinstance(inner, dict) else inner
     return {
         **request,
-        "messages": encode_messages(call.input),
+        "messages": encode_messages(call.input, join=False),
         **encode_tools(call.tools),
-        **rest(_renamed(call.parameters, "max_output_tokens", name), *_REQUEST),
+        **rest(_renamed(parameters, "max_output_tokens", name), *_REQUEST),
     }
 
 
@@ -307,7 +320,8 @@ def _encode_choice(choice: Choice, position: int) -> dict[str, Any]:
 def _encode_answer(message: Message) -> dict[str, Any]:
     """An answer is one message: results of server-side tools in it have no place beside it."""
     parts = tuple(part for part in message.parts if not isinstance(part, ToolResultPart))
-    [encoded] = encode_message(message.model_copy(update={"parts": parts}))
+    role = "assistant" if message.role in ("tool", "function") else message.role
+    [encoded] = encode_message(message.model_copy(update={"role": role, "parts": parts}))
     return encoded
 
 
@@ -319,4 +333,5 @@ FORMAT = Format(
     encode=encode_call,
     detect=detect,
     stream=ChatStream,
+    cannot=CANNOT,
 )

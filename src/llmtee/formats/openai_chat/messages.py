@@ -185,28 +185,39 @@ def content_form(message: Message) -> str | None:
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def encode_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
-    """Canonical messages as chat messages. A message with several tool results becomes several."""
-    return [encoded for message in messages for encoded in encode_message(message)]
+def encode_messages(messages: Iterable[Message], *, join: bool = True) -> list[dict[str, Any]]:
+    """Canonical messages as chat messages. A message with several tool results becomes several.
+
+    Several texts of a message are joined, as chats are shown and answers are given; with ``join=False`` they are a list
+    of parts, as requests may hold them.
+    """
+    encoded = ((message, one) for message in messages for one in encode_message(message, join=join))
+    return [one for message, one in encoded if join or not message.parts or _says(one)]
 
 
-def encode_message(message: Message) -> list[dict[str, Any]]:
+def _says(encoded: Mapping[str, Any]) -> bool:
+    """Whether anything of a message could be said; a request with an empty one is refused."""
+    return bool(rest(encoded, "role", "name", "content")) or encoded.get("content") is not None
+
+
+def encode_message(message: Message, *, join: bool = True) -> list[dict[str, Any]]:
     """One canonical message as chat messages: one, or one for each tool result and one for what stands beside them."""
     results = [part for part in message.parts if isinstance(part, ToolResultPart)]
     others = [part for part in message.parts if not isinstance(part, ToolResultPart)]
     encoded = [encode_result(part, own(message)) for part in results]
     if others or not results:
-        encoded.append(_encode_plain(message, others))
+        encoded.append(_encode_plain(message, others, join=join))
     return encoded
 
 
-def _encode_plain(message: Message, parts: Sequence[AnyPart]) -> dict[str, Any]:
+def _encode_plain(message: Message, parts: Sequence[AnyPart], *, join: bool) -> dict[str, Any]:
     extra = own(message)
     form = extra.pop("content_form", None)
+    as_parts = form == "parts" or (not join and sum(isinstance(one, TextPart) for one in parts) > 1)
     # A message of role tool must answer a call; one that answers none is what somebody said.
     role = "user" if message.role in ("tool", "function") else message.role
     out: dict[str, Any] = {"role": role}
-    if (content := _content(parts, as_parts=form == "parts")) is not None or form != "absent":
+    if (content := _content(parts, as_parts=as_parts)) is not None or form != "absent":
         out["content"] = content
     if message.name is not None:
         out["name"] = message.name

@@ -11,8 +11,10 @@ from typing import Any, Literal
 
 from llmtee.errors import InputError
 from llmtee.formats import records
+from llmtee.formats._parameters import foreign, writable
 from llmtee.formats._stored import joined
 from llmtee.formats.openai_chat.usage import decode_cost
+from llmtee.formats.openai_responses.cannot import CANNOT
 from llmtee.formats.openai_responses.context import (
     conversation_of,
     history_flags,
@@ -27,6 +29,7 @@ from llmtee.formats.openai_responses.items import (
     encode_items,
     encode_message,
 )
+from llmtee.formats.openai_responses.parameters import decode_parameters, encode_parameters
 from llmtee.formats.openai_responses.parts import OWNER, own, owned
 from llmtee.formats.openai_responses.stream import ResponsesStream
 from llmtee.formats.openai_responses.tools import decode_tools, encode_tools
@@ -109,7 +112,8 @@ def decode_record(raw: Any) -> ModelCall:
     user = asked.get("parameters", {}).get("user")
     if "person" not in given and isinstance(user, str) and user:
         fields["person"] = Person(id=user)
-    if ours := fields.pop("ours", None):
+    ours = {**(fields.pop("remembered", None) or {}), **(fields.pop("ours", None) or {})}
+    if ours:
         fields["extra"] = {**given.get("extra", {}), NAME: ours}
     native = Native(dialect=DIALECT, request=record.request, response=record.response)
     return ModelCall(**fields, native=native)
@@ -134,9 +138,11 @@ def _decode_request(raw: Any, path: str) -> dict[str, Any]:
         *_decode_instructions(request.get("instructions"), join(path, "instructions")),
         *_decode_input(request.get("input"), join(path, "input")),
     )
+    parameters = decode_parameters(rest(request, *_REQUEST))
     fields = {
         "model": text_or_none(request.get("model"), join(path, "model")),
-        "parameters": rest(request, *_REQUEST),
+        "parameters": parameters,
+        "remembered": foreign(parameters, NAME),
         "tools": decode_tools(request.get("tools"), join(path, "tools")),
         "input": messages,
         "template": template_of(request.get("prompt")),
@@ -240,7 +246,8 @@ def _encode_request(call: ModelCall) -> dict[str, Any]:
     request["input"] = encode_items(sent) if text is None else text
     if call.tools:
         request["tools"] = encode_tools(call.tools)
-    return {**request, **rest(call.parameters, *_REQUEST)}
+    parameters = encode_parameters(writable(call.parameters, NAME, own(call)))
+    return {**request, **rest(parameters, *_REQUEST)}
 
 
 def _only_text(messages: list[Message], field: str) -> str | None:
@@ -260,12 +267,13 @@ def _encode_response(call: ModelCall) -> dict[str, Any] | None:
     if not call.choices and not isinstance(found, dict):
         return {**_id(call, None), **model, **usage, **failed} if failed else None
     choice = call.choices[0] if call.choices else None
+    said = None if choice is None else choice.message.model_copy(update={"role": "assistant"})
     return {
         **_id(call, call.id),
         "object": "response",
         **_encode_times(call),
         **model,
-        "output": [] if choice is None else encode_message(choice.message, output=True),
+        "output": [] if said is None else encode_message(said, output=True),
         **usage,
         **_encode_beside(choice, beside),
         **failed,
@@ -300,4 +308,5 @@ FORMAT = Format(
     encode=encode_call,
     detect=detect,
     stream=ResponsesStream,
+    cannot=CANNOT,
 )

@@ -1,0 +1,55 @@
+"""What Gemini cannot say of a model call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from llmtee.formats import _cannot
+
+CANNOT: Mapping[str, str] = {
+    **_cannot.ALL,
+    **_cannot.NO_NAMES,
+    **_cannot.SUMMARY,
+    **_cannot.PLAIN_CALLS,
+    **_cannot.parameters("gemini", strict=True),
+    "parameters.stop": "stop sequences are a list",
+    **_cannot.SCHEMA_ONLY,
+    **_cannot.counts("cache_write", "cache_write_5m", "cache_write_1h", *_cannot.PREDICTIONS),
+    "usage.{reasoning|tool_use_prompt}": "a part that exceeds its total, or has none, has no form",
+    "tools[type type!=custom]": "tools that another provider runs are left out",
+    "tools[type=custom].type": "the application's tools are functions",
+    "input[role=system|developer|function|tool].role": "there are a system instruction, a user and a model",
+    "input[role=developer].parts[].role": "there are a system instruction, a user and a model",
+    "input[role=system].parts[].role": "there are a system instruction, a user and a model",
+    "input[role=tool|function].parts[type!=tool_result].role": "only what a function answers is of role tool",
+    "input[role!=tool].parts[type=tool_result].role": "what a function answers is the user's to say",
+    "input[].boundary": "leading system messages are one instruction, and answers of functions in a row one content",
+    "+input[].boundary": "what a function answers is the user's to say",
+    "+input[].role": "a system message is an instruction, or the user's",
+    "**.parts[type=media].file_id": "a file has an address",
+    "+**.parts[type=media].url": "a file has an address",
+    "**.parts[type=media].media": "the type of media tells what it is",
+    "**.parts[type=reasoning].{type|signature}": "a thought without text is not there",
+    "+**.parts[type=reasoning].type": "a thought without text is not there",
+    "**.parts[].order": "results are left out of an answer",
+    "+usage.total_tokens": "the shape has a total",
+    "choices[].message.role": "an answer is the assistant's",
+    "**.parts[type=tool_call].arguments_text": "arguments are an object",
+    "**.parts[type=refusal].type": "there is no part for a refusal: it is a text",
+    "+**.parts[type=text]": "a text stands for media that have no other form",
+    "**.parts[type=citation]": "citations have an address, a title and a place, and stand beside the content",
+    "+**.parts[type=citation]": "citations have an address, a title and a place, and stand beside the content",
+    "**.parts[type=reasoning].{encrypted|id}": "what another provider encrypted is left out",
+    "**.parts[type=other]": "a part of another provider is left out",
+    "**.parts[type=media].{detail|transcript}": "media have no such field",
+    "**.parts[type=media data].{url|file_id}": "bytes go before an address",
+    "**.parts[type=media !data].mime": "only bytes have a type",
+    "+**.parts[type=media].mime": "media have to have a type",
+    "**.parts[type=media !data !url !file_id].{type|media|filename}": "a text stands for media that were not kept",
+    "**.parts[type=tool_call arguments:text|list|number|boolean].arguments": "arguments are an object",
+    "+**.parts[type=tool_call].{arguments|id|synthetic_id}": "arguments are an object, and a call without an id is given one",
+    "**.parts[type=tool_result].{parts|is_error}": "a function answers with an object, and media beside it",
+    "+**.parts[type=tool_result].{parts|result|name|call_id}": "a function answers with an object, and names itself",
+    "**.parts[type=tool_result is_error].result": "a function answers with an object",
+    "choices[].finish_reason": "STOP says that functions are called as well",
+}
