@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmtee.fidelity import _carry as carry
 from llmtee.fidelity._explain import NoteLike, explain_fitting, explain_rendering
 from llmtee.fidelity._ledger import Change, Entry, Ledger, Status
 
@@ -11,6 +12,7 @@ __all__ = [
     "Ledger",
     "NoteLike",
     "Status",
+    "carry",
     "explain_fitting",
     "explain_rendering",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmtee.spec import Limits, RetryPolicy, Vendor
+from llmtee.spec import CarrySlot, Limits, RetryPolicy, Vendor
 from llmtee.vendors.roark.parse import parse
 from llmtee.vendors.roark.render import REASONS, render
 from llmtee.vendors.roark.settings import Roark
@@ -29,6 +29,7 @@ VENDOR = Vendor(
     judge=judge,
     parse=parse,
     free_form=("properties",),
+    carry=CarrySlot("properties.llmtee", items=("", "data", "data[]", "chat", "chat.data")),
     reasons=REASONS,
     shrink=shrink,
     check=check_request,
