@@ -54,19 +54,27 @@ def sent(patch: Any) -> Any:
     return None if patch is None else json.loads(json.dumps(patch))
 
 
-@given(pair=st.tuples(trees(), trees()) | edited(), key_order=st.booleans())
+@given(
+    pair=st.tuples(trees(), trees()) | edited(),
+    shelf=st.lists(trees(), max_size=1),
+    key_order=st.booleans(),
+)
 @settings(max_examples=300)
-def test_a_patch_makes_the_one_of_the_other(pair: tuple[Any, Any], key_order: bool) -> None:
+def test_a_patch_makes_the_one_of_the_other(
+    pair: tuple[Any, Any], shelf: list[Any], key_order: bool
+) -> None:
     seen, wanted = pair
+    shelf = [*shelf, {"all of it": [wanted]}] if shelf else []
     before = exactly(seen), exactly(wanted)
-    patch = diff(seen, wanted, key_order=key_order)
-    made = apply(sent(patch), seen)
+    patch = diff(seen, wanted, shelf=shelf, key_order=key_order)
+    made = apply(sent(patch), seen, shelf)
     assert exactly(made, key_order=key_order) == exactly(wanted, key_order=key_order)
     assert (patch is None) == (
         exactly(seen, key_order=key_order) == exactly(wanted, key_order=key_order)
     )
     assert (exactly(seen), exactly(wanted)) == before
-    assert patch is None or len(exactly(patch)) <= len(exactly([wanted]))
+    most = len(exactly([wanted])) + 7 * exactly(wanted).count('{"":')  # looks like a reference
+    assert patch is None or len(exactly(patch)) <= most
 
 
 @given(left=strategies.events() | strategies.conversations(), right=strategies.events())
@@ -118,6 +126,38 @@ def test_the_order_of_keys_counts_where_it_is_asked_for() -> None:
     patch = diff(seen, wanted, key_order=True)
     assert patch == [{"d": [4]}, [2, 1, 3, 0]]
     assert list(apply(patch, seen)) == list(wanted)
+
+
+def test_what_stands_elsewhere_is_referred_to() -> None:
+    said = {"role": "user", "content": "What is the weather like in Lisbon?"}
+    seen = {"input": [said], "a/b~c": "a text that is long enough to refer to"}
+    native = {"messages": [said, {"content": said["content"]}], "note": seen["a/b~c"]}
+    payload = {"config": {"tools": [{"name": "get_the_weather_of_a_city"}]}}
+    wanted = {**seen, "native": {**native, "tools": payload["config"]["tools"]}}
+    patch = diff(seen, wanted, shelf=[seen, payload])
+    assert patch == {
+        "native": [
+            {
+                "messages": [{"": "0/input/0"}, {"content": {"": "0/input/0/content"}}],
+                "note": {"": "0/a~1b~0c"},
+                "tools": {"": "1/config/tools"},
+            }
+        ]
+    }
+    assert apply(patch, seen, [seen, payload]) == wanted
+    digests = {
+        apply_checked(patch, seen, [seen, shelf])[1]
+        for shelf in (payload, {**payload, "more": 1}, {"config": {"tools": ["other"]}})
+    }
+    assert len(digests) == 2
+    with pytest.raises(PatchError, match="1/config/tools"):
+        apply(patch, seen, [seen, {}])
+
+
+def test_what_looks_like_a_reference_is_none() -> None:
+    for value in ({"": "0/a"}, {"": [{"": "0/a"}]}, [{"": "x"}], {"": {"": "x"}}, {"": ["x"]}):
+        assert apply(sent(diff(1, value)), 1) == value
+        assert apply(sent(diff(1, {"k": value})), 1) == {"k": value}
 
 
 def test_values_nested_deeper_than_any_stack_likes_are_replaced_whole() -> None:

@@ -42,26 +42,25 @@ class Carry(NamedTuple):
     """Digest and patch, or why it was cut."""
 
 
-def write(base: Item, item: Item) -> str | None:
+def write(base: Item, item: Item, payload: Any) -> str | None:
     """The carry that makes ``item`` of ``base``; ``None`` where they are the same.
 
     Args:
         base: what reading the payload without its carry gives.
         item: what was rendered.
+        payload: that payload, without its carry. What it shows is not written a second time.
     """
     seen, wanted = base.to_json(), item.to_json()
-    patch, digest = _patch(seen, wanted, key_order=False)
-    if exactly(_load(apply_checked(patch, seen)[0]).to_json()) != exactly(wanted):
+    shelf = (seen, payload)
+    patch = diff(seen, wanted, shelf=shelf)
+    made, digest = apply_checked(patch, seen, shelf)
+    if exactly(_load(made).to_json()) != exactly(wanted):
         # Fields of the model have an order of their own, keys inside free-form fields have that of the item.
-        patch, digest = _patch(seen, wanted, key_order=True)
+        patch = diff(seen, wanted, shelf=shelf, key_order=True)
+        made, digest = apply_checked(patch, seen, shelf)
     if patch is None:
         return None
     return f"llmtee/{VERSION} {key_of(base)} {digest} {exactly(patch)}"
-
-
-def _patch(seen: Any, wanted: Any, *, key_order: bool) -> tuple[Any, str]:
-    patch = diff(seen, wanted, key_order=key_order)
-    return patch, apply_checked(patch, seen)[1]
 
 
 def cut(why: str) -> str:
@@ -78,12 +77,13 @@ def read(value: Any) -> Carry | None:
     return Carry(int(version), key, why if key is None else rest)
 
 
-def restore(base: Item, carry: Carry) -> Item:
+def restore(base: Item, carry: Carry, payload: Any) -> Item:
     """The item that was rendered.
 
     Args:
         base: what reading the payload without its carry gives.
         carry: what stood in the payload.
+        payload: the payload without it.
 
     Raises:
         CarryError: the carry was cut or damaged, or is not of this version, or the payload was changed where the
@@ -95,7 +95,8 @@ def restore(base: Item, carry: Carry) -> Item:
         raise CarryError(f"was cut: {carry.rest}")
     digest, _, text = carry.rest.partition(" ")
     try:
-        made, found = apply_checked(jsontext.loads(text), base.to_json())
+        seen = base.to_json()
+        made, found = apply_checked(jsontext.loads(text), seen, (seen, payload))
     except PatchError as error:
         raise CarryError(f"does not fit the payload: {error}") from error
     except ValueError as error:

@@ -17,17 +17,18 @@ The ops of a list have a cursor, which begins at the old list's first item::
     [], patch  the next item, changed by a patch of any form
 
 So what did not change costs nothing, and an item that moved, went or came costs a number or itself. Texts are
-replaced whole.
+replaced whole. A new value that stands elsewhere, too, is a reference to it (see `_shelf`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from llmtee.fidelity._align import Alignment, align
+from llmtee.fidelity._shelf import Shelf, ShelfError
 
 Patch: TypeAlias = Any
 """JSON of the shape above."""
@@ -48,7 +49,9 @@ def exactly(value: Any, *, key_order: bool = True) -> str:
     )
 
 
-def diff(seen: Any, wanted: Any, *, key_order: bool = False) -> Patch | None:
+def diff(
+    seen: Any, wanted: Any, *, shelf: Sequence[Any] = (), key_order: bool = False
+) -> Patch | None:
     """The patch that makes ``wanted`` of ``seen``; ``None`` where they are the same.
 
     Time and space are near-linear in the size of both, for lists of any length too.
@@ -56,14 +59,15 @@ def diff(seen: Any, wanted: Any, *, key_order: bool = False) -> Patch | None:
     Args:
         seen: a JSON value. Numbers that are not finite are values like any other.
         wanted: a JSON value.
+        shelf: JSON values that `apply` will be given as well, so that the patch need not repeat what is in them.
         key_order: whether objects with the same keys in another order differ.
     """
-    return _Differ(key_order).value(seen, wanted, 0)
+    return _Differ(Shelf(shelf), key_order).value(seen, wanted, 0)
 
 
 class _Differ:
-    def __init__(self, key_order: bool) -> None:
-        self.key_order = key_order
+    def __init__(self, shelf: Shelf, key_order: bool) -> None:
+        self.shelf, self.key_order = shelf, key_order
 
     def text(self, value: Any) -> str:
         return exactly(value, key_order=self.key_order)
@@ -75,15 +79,18 @@ class _Differ:
         elif type(seen) is type(wanted) is list and depth < _DEEPEST:
             patch = self.list(seen, wanted, depth + 1)
         else:
-            return None if self.text(seen) == self.text(wanted) else [wanted]
-        if patch is not None and len(self.text(patch)) > len(self.text([wanted])):
-            return [wanted]
+            return None if self.text(seen) == self.text(wanted) else self.whole(wanted)
+        if patch is not None and len(self.text(patch)) > len(self.text(whole := self.whole(wanted))):
+            return whole
         return patch
+
+    def whole(self, wanted: Any) -> Patch:
+        return [self.shelf.written(wanted)]
 
     def object(self, seen: dict[str, Any], wanted: dict[str, Any], depth: int) -> Patch | None:
         changes: dict[str, Any] = {key: _REMOVED for key in seen if key not in wanted}
         for key, value in wanted.items():
-            patch = self.value(seen[key], value, depth) if key in seen else [value]
+            patch = self.value(seen[key], value, depth) if key in seen else self.whole(value)
             if patch is not None:
                 changes[key] = patch
         if self.key_order:
@@ -100,17 +107,17 @@ class _Differ:
             self.item(ops, place, seen, item, depth)
         if len(seen) == len(wanted) and ops.made in ([], [len(seen)]):
             return None
-        return [len(seen), *ops.made] if ops.made else [wanted]
+        return [len(seen), *ops.made] if ops.made else [[]]
 
     def item(self, ops: _Ops, place: Alignment, seen: list[Any], wanted: Any, depth: int) -> None:
         if place is None:
-            ops.insert(wanted)
+            ops.insert(self.shelf.written(wanted))
             return
         patch = self.value(seen[place], wanted, depth)
         if patch is None:
             ops.keep(place)
         elif type(patch) is list and len(patch) == 1:
-            ops.insert(wanted)
+            ops.insert(patch[0])
         else:
             ops.change(place, patch)
 
@@ -150,32 +157,40 @@ class _Ops:
             self.cursor = place
 
 
-def apply(patch: Patch | None, seen: Any) -> Any:
-    """What ``patch`` makes of ``seen``, which is not changed; the result may share values with both.
+def apply(patch: Patch | None, seen: Any, shelf: Sequence[Any] = ()) -> Any:
+    """What ``patch`` makes of ``seen``, which is not changed; the result may share values with all three.
 
     Raises:
         PatchError: the patch is malformed, or does not fit ``seen``.
     """
-    return seen if patch is None else _Applier().value(patch, seen)
+    return apply_checked(patch, seen, shelf)[0]
 
 
-def apply_checked(patch: Patch | None, seen: Any) -> tuple[Any, str]:
-    """Like `apply`, and a digest of everything in ``seen`` that the patch replaces or leaves out.
+def apply_checked(patch: Patch | None, seen: Any, shelf: Sequence[Any] = ()) -> tuple[Any, str]:
+    """Like `apply`, and a digest of everything that the patch replaces or leaves out in ``seen``, or refers to.
 
-    The digest is the same exactly when these values are: so it tells whether ``seen`` was changed where it matters,
+    The digest is the same exactly when these values are: so it tells whether something was changed where it matters,
     and does not mind what was added elsewhere. Keys that are taken away do not count: gone is gone.
 
     Raises:
         PatchError: the patch is malformed, or does not fit ``seen``.
     """
-    applier = _Applier()
-    made = seen if patch is None else applier.value(patch, seen)
+    applier = _Applier(Shelf(shelf))
+    try:
+        made = seen if patch is None else applier.value(patch, seen)
+    except ShelfError as error:
+        raise PatchError(str(error)) from error
     return made, applier.replaced.hexdigest()
 
 
 class _Applier:
-    def __init__(self) -> None:
-        self.replaced = hashlib.blake2b(digest_size=5)
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf, self.replaced = shelf, hashlib.blake2b(digest_size=5)
+
+    def new(self, value: Any) -> Any:
+        for known in self.shelf.read(value):
+            self.note(known)
+        return self.shelf.original(value)
 
     def note(self, value: Any) -> None:
         self.replaced.update(exactly(value, key_order=False).encode("utf-8", "surrogatepass"))
@@ -185,7 +200,7 @@ class _Applier:
         match patch:
             case [value]:
                 self.note(seen)
-                return value
+                return self.new(value)
             case dict():
                 return self.object(patch, seen)
             case [dict() as changes, list() as order]:
@@ -205,7 +220,7 @@ class _Applier:
                 made[key] = self.value(patch, made[key])
             elif type(patch) is list and len(patch) == 1:
                 self.replaced.update(b"nothing\n")
-                made[key] = patch[0]
+                made[key] = self.new(patch[0])
             else:
                 raise PatchError(f"the patch is for something under {key!r:.60}")
         return made
@@ -221,7 +236,7 @@ class _Applier:
                 cursor = ~op
                 continue
             if type(op) is list and op:
-                made += op
+                made += [self.new(value) for value in op]
                 continue
             count = op if type(op) is int else 1
             if not count or cursor + count > length:

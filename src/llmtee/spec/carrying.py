@@ -59,7 +59,7 @@ def _render(vendor: Vendor[S], item: Item, settings: S) -> WireItem:
         return replace(wire, notes=(*wire.notes, Note("carry", "dropped", reason)))
     # Without what the application itself has there: that is carried, too.
     bare = _taken_off(_put(wire.body, vendor.carry, ""), vendor.carry)
-    text = carry.write(_counterpart(item, vendor.parse(bare)), item)
+    text = carry.write(_counterpart(item, vendor.parse(bare)), item, bare)
     if text is None:
         return wire
     carried = replace(wire, body=_put(bare, vendor.carry, text))
@@ -108,46 +108,45 @@ def _parse(vendor: Vendor[Any], payload: Any) -> list[Item]:
     slot = vendor.carry
     if slot is None or not any(_carried(payload, slot)):
         return vendor.parse(payload)
-    carries = list(_carried(payload, slot))
     rest = copy.deepcopy(payload)
-    for place in slot.items:
-        for wire in _at(rest, place):
-            if carry.read(_value(wire, slot.path.split("."))) is not None:
-                _remove(wire, slot.path.split("."))
+    carries = list(_carried(rest, slot))
+    for wire, _ in carries:
+        _remove(wire, slot.path.split("."))
     return _completed(vendor.parse(rest), carries)
 
 
-def _carried(payload: Any, slot: CarrySlot) -> Iterator[carry.Carry]:
+def _carried(payload: Any, slot: CarrySlot) -> Iterator[tuple[Any, carry.Carry]]:
+    """The wire items that have a carry, each with it."""
     for place in slot.items:
         for wire in _at(payload, place):
             found = carry.read(_value(wire, slot.path.split(".")))
             if found is not None:
-                yield found
+                yield wire, found
 
 
-def _completed(items: Sequence[Item], carries: Iterable[carry.Carry]) -> list[Item]:
+def _completed(items: Sequence[Item], carries: Iterable[tuple[Any, carry.Carry]]) -> list[Item]:
     """The items, each with its carry: by key, and what has none or another in the order of the rest."""
     places: defaultdict[str, list[int]] = defaultdict(list)
     for place in reversed(range(len(items))):
         places[carry.key_of(items[place])].append(place)
     made, left = list(items), []
     open_places = set(range(len(items)))
-    for one in carries:
+    for wire, one in carries:
         if one.key is not None and places[one.key]:
             place = places[one.key].pop()
-            made[place] = _restored(items[place], one)
+            made[place] = _restored(items[place], one, wire)
             open_places.discard(place)
         else:
-            left.append(one)
+            left.append((wire, one))
     # Ids change where a vendor gives its own. What is still open is told by position, or not at all.
-    for place, one in zip(sorted(open_places), left, strict=False):
-        made[place] = _restored(items[place], one)
+    for place, (wire, one) in zip(sorted(open_places), left, strict=False):
+        made[place] = _restored(items[place], one, wire)
     return made
 
 
-def _restored(item: Item, found: carry.Carry) -> Item:
+def _restored(item: Item, found: carry.Carry, wire: Any) -> Item:
     try:
-        return carry.restore(item, found)
+        return carry.restore(item, found, wire)
     except carry.CarryError as error:
         return item.model_copy(update={"flags": (*item.flags, f"carry: {error}")})
 
