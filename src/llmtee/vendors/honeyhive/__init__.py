@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmtee.spec import CarrySlot, RetryPolicy, Vendor
+from llmtee.vendors.honeyhive.metadata import CARRY_KEY
 from llmtee.vendors.honeyhive.pack import LIMITS, pack
 from llmtee.vendors.honeyhive.parse import parse
 from llmtee.vendors.honeyhive.render import FREE_FORM, REASONS, render
@@ -28,7 +29,7 @@ VENDOR = Vendor(
     judge=judge,
     parse=parse,
     free_form=FREE_FORM,
-    carry=CarrySlot("metadata.llmtee", items=("", "[]", "event", "events[]")),
+    carry=CarrySlot(f"metadata.{CARRY_KEY}", items=("", "[]", "event", "events[]")),
     reasons=REASONS,
     shrink=shrink,
     check=check,
