@@ -25,8 +25,10 @@ def trees() -> st.SearchStrategy[Any]:
     )
     return st.recursive(
         leaves,
-        lambda inner: st.lists(inner, max_size=6)
-        | st.dictionaries(st.sampled_from(("", "id", "a", "b", "0", "é")), inner, max_size=4),
+        lambda inner: (
+            st.lists(inner, max_size=6)
+            | st.dictionaries(st.sampled_from(("", "id", "a", "b", "0", "é")), inner, max_size=4)
+        ),
         max_leaves=25,
     )
 

@@ -10,9 +10,16 @@ import typer
 
 from llmtee.cli import _console as console
 from llmtee.cli._input import Input
-from llmtee.cli._options import FromOption, InArgument, JsonOption, settings_of, vendors_named
-from llmtee.fidelity import Ledger
-from llmtee.functions import Rendered, render
+from llmtee.cli._options import (
+    CarryOption,
+    FromOption,
+    InArgument,
+    JsonOption,
+    settings_of,
+    vendors_named,
+)
+from llmtee.fidelity import BY_WEIGHT, Ledger
+from llmtee.functions import render
 from llmtee.model import Item
 from llmtee.spec import Vendor
 
@@ -27,16 +34,17 @@ def explain(
     sources: InArgument,
     to: Annotated[str, typer.Option("--to", metavar="VENDOR[,...]", help="Vendors to explain.")],
     source_format: FromOption = "auto",
+    carry: CarryOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Show what a vendor keeps, parks and loses, and why.
 
-    Parked is what it keeps in free-form fields only.
+    Parked is what it keeps in free-form fields only, which with --carry is all that it would lose.
     """
     vendors = vendors_named(to)
     given = Input(sources, source_format)
     items = list(given)
-    reports = [_Report(vendor, items) for vendor in vendors]
+    reports = [_Report(vendor, items, carry) for vendor in vendors]
     if as_json:
         console.print_json(
             {
@@ -54,12 +62,12 @@ def explain(
 class _Report:
     """What one vendor makes of all items."""
 
-    def __init__(self, vendor: Vendor[Any], items: list[Item]) -> None:
+    def __init__(self, vendor: Vendor[Any], items: list[Item], carry: bool) -> None:
         self.vendor = vendor
-        rendered = render(items, settings_of(vendor, need_key=False))
+        rendered = render(items, settings_of(vendor, need_key=False, carry=carry))
         self.taken = [one for one in rendered if one.skip is None]
         self.skipped = Counter(one.skip for one in rendered if one.skip is not None)
-        self.ledger = _merged(self.taken)
+        self.ledger = Ledger.merged(one.ledger for one in self.taken)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -78,7 +86,7 @@ class _Report:
 
 def _rows(ledger: Ledger) -> Iterator[tuple[str, str]]:
     """What is lost first, then what is parked, then what is kept; fields with the same reason together."""
-    for status in ("lost", "parked", "kept"):
+    for status in BY_WEIGHT:
         by_reason: dict[str, Counter[str]] = {}
         for entry in ledger.entries:
             if entry.status == status:
@@ -103,7 +111,3 @@ def _outer(path: str) -> str:
 def _times(path: str, count: int) -> str:
     # Without a space, so that a count stays on the line of its field.
     return path if count == 1 else f"{path}×{count:,}"
-
-
-def _merged(rendered: list[Rendered]) -> Ledger:
-    return Ledger.merged(one.ledger for one in rendered)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from llmtee.fidelity import _carry as carry
 from llmtee.fidelity._explain import NoteLike, explain_fitting, explain_rendering
-from llmtee.fidelity._ledger import Change, Entry, Ledger, Status
+from llmtee.fidelity._ledger import BY_WEIGHT, Change, Entry, Ledger, Status
 
 __all__ = [
+    "BY_WEIGHT",
     "Change",
     "Entry",
     "Ledger",

@@ -45,7 +45,11 @@ class PatchError(ValueError):
 def exactly(value: Any, *, key_order: bool = True) -> str:
     """A text that is the same for equal values only: JSON, in which types and numbers differ as they should."""
     return json.dumps(
-        value, ensure_ascii=False, separators=(",", ":"), sort_keys=not key_order, check_circular=False
+        value,
+        ensure_ascii=False,
+        separators=(",", ":"),
+        sort_keys=not key_order,
+        check_circular=False,
     )
 
 
@@ -75,19 +79,21 @@ class _Differ:
     def value(self, seen: Any, wanted: Any, depth: int) -> Patch | None:
         patch: Patch | None
         if type(seen) is type(wanted) is dict and depth < _DEEPEST:
-            patch = self.object(seen, wanted, depth + 1)
+            patch = self.in_object(seen, wanted, depth + 1)
         elif type(seen) is type(wanted) is list and depth < _DEEPEST:
-            patch = self.list(seen, wanted, depth + 1)
+            patch = self.in_list(seen, wanted, depth + 1)
         else:
             return None if self.text(seen) == self.text(wanted) else self.whole(wanted)
-        if patch is not None and len(self.text(patch)) > len(self.text(whole := self.whole(wanted))):
+        if patch is not None and len(self.text(patch)) > len(
+            self.text(whole := self.whole(wanted))
+        ):
             return whole
         return patch
 
     def whole(self, wanted: Any) -> Patch:
         return [self.shelf.written(wanted)]
 
-    def object(self, seen: dict[str, Any], wanted: dict[str, Any], depth: int) -> Patch | None:
+    def in_object(self, seen: dict[str, Any], wanted: dict[str, Any], depth: int) -> Patch | None:
         changes: dict[str, Any] = {key: _REMOVED for key in seen if key not in wanted}
         for key, value in wanted.items():
             patch = self.value(seen[key], value, depth) if key in seen else self.whole(value)
@@ -100,8 +106,10 @@ class _Differ:
                 return [changes, [places[key] for key in wanted]]
         return changes or None
 
-    def list(self, seen: list[Any], wanted: list[Any], depth: int) -> Patch | None:
-        pairs = align([self.text(item) for item in seen], [self.text(item) for item in wanted], seen, wanted)
+    def in_list(self, seen: list[Any], wanted: list[Any], depth: int) -> Patch | None:
+        pairs = align(
+            [self.text(item) for item in seen], [self.text(item) for item in wanted], seen, wanted
+        )
         ops = _Ops()
         for place, item in zip(pairs, wanted, strict=True):
             self.item(ops, place, seen, item, depth)
@@ -202,14 +210,14 @@ class _Applier:
                 self.note(seen)
                 return self.new(value)
             case dict():
-                return self.object(patch, seen)
+                return self.in_object(patch, seen)
             case [dict() as changes, list() as order]:
-                return _in_order(self.object(changes, seen), order)
+                return _in_order(self.in_object(changes, seen), order)
             case [int() as length, *ops] if type(length) is int:
-                return self.list(length, ops, seen)
+                return self.in_list(length, ops, seen)
         raise PatchError(f"is no patch: {patch!r:.60}")
 
-    def object(self, changes: dict[str, Any], seen: Any) -> dict[str, Any]:
+    def in_object(self, changes: dict[str, Any], seen: Any) -> dict[str, Any]:
         if type(seen) is not dict:
             raise PatchError("the patch is for an object")
         made = dict(seen)
@@ -225,7 +233,7 @@ class _Applier:
                 raise PatchError(f"the patch is for something under {key!r:.60}")
         return made
 
-    def list(self, length: int, ops: list[Any], seen: Any) -> list[Any]:
+    def in_list(self, length: int, ops: list[Any], seen: Any) -> list[Any]:
         if type(seen) is not list or len(seen) != length:
             raise PatchError(f"the patch is for a list of {length} items")
         made: list[Any] = []

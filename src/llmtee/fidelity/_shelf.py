@@ -95,7 +95,10 @@ class Shelf:
     def _note(self, value: Any, place: str, places: dict[bytes, str]) -> tuple[bytes, int]:
         if isinstance(value, dict):
             print_, size = _of_object(
-                {key: self._note(item, f"{place}/{_escaped(key)}", places) for key, item in value.items()}
+                {
+                    key: self._note(item, f"{place}/{_escaped(key)}", places)
+                    for key, item in value.items()
+                }
             )
         elif isinstance(value, list):
             print_, size = _of_list(
@@ -112,7 +115,9 @@ class Shelf:
         value: Any = self._trees
         for step in (number, *steps):
             try:
-                value = value[int(step)] if isinstance(value, list | tuple) else value[_unescaped(step)]
+                value = (
+                    value[int(step)] if isinstance(value, list | tuple) else value[_unescaped(step)]
+                )
             except (KeyError, IndexError, ValueError, TypeError) as error:
                 raise ShelfError(f"refers to {place!r:.80}, which is not there") from error
         return value
@@ -153,7 +158,9 @@ def _of_list(items: Sequence[tuple[bytes, int]]) -> tuple[bytes, int]:
 def _of_object(items: Mapping[str, tuple[bytes, int]]) -> tuple[bytes, int]:
     size = 1 + sum(len(key) + 4 + size for key, (_, size) in items.items())
     keys = (_hash(b"key", key.encode("utf-8", "surrogatepass")) for key in items)
-    return _hash(b"object", b"".join(k + p for k, (p, _) in zip(keys, items.values(), strict=True))), size
+    return _hash(
+        b"object", b"".join(k + p for k, (p, _) in zip(keys, items.values(), strict=True))
+    ), size
 
 
 def _hash(kind: bytes, content: bytes) -> bytes:

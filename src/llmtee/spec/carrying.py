@@ -35,7 +35,9 @@ def carrying(vendor: Vendor[S]) -> Vendor[S]:
         render=partial(_render, vendor),
         parse=partial(_parse, vendor),
         shrink=partial(_shrink, vendor),
-        free_form=vendor.free_form if vendor.carry is None else (*vendor.free_form, vendor.carry.path),
+        free_form=vendor.free_form
+        if vendor.carry is None
+        else (*vendor.free_form, vendor.carry.path),
     )
 
 
