@@ -28,6 +28,10 @@ class Row:
         return self.path if self.count == 1 else f"{self.path} ×{self.count:,}"
 
 
+_JOINERS = "\u200c\u200d"
+"""Not printable by themselves, but parts of words and emoji."""
+
+
 def text(summary: str, rows: Sequence[Row]) -> str:
     """Columns of plain text: status, field, example, reason."""
     cells = [(row.status, row.field, row.example or "", row.reason or "") for row in rows]
@@ -40,8 +44,8 @@ def text(summary: str, rows: Sequence[Row]) -> str:
 
 
 def _printable(line: str) -> str:
-    """Without control characters, which a terminal would obey."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in line)
+    """Without control characters, which a terminal would obey, those that turn the direction of text among them."""
+    return "".join(c if c.isprintable() or c in _JOINERS else "\ufffd" for c in line)
 
 
 # ── terminal ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -62,7 +66,7 @@ def table(summary: str, rows: Sequence[Row]) -> Any:
         made.add_column(heading, overflow="fold")
     for row in rows:
         made.add_row(
-            Text(row.status, style=_COLOURS.get(row.status, "")),
+            Text(_printable(row.status), style=_COLOURS.get(row.status, "")),
             Text(_printable(row.field)),
             Text(_printable(row.example or ""), style="dim"),
             Text(_printable(row.reason or "")),
@@ -78,10 +82,12 @@ _STYLE = """
 .llmtee-ledger p{margin:.3em 0}
 .llmtee-ledger summary{cursor:pointer;font-weight:600;padding:.15em 0}
 .llmtee-ledger summary span{font-weight:400;opacity:.7}
-.llmtee-ledger table{border-collapse:collapse;margin:.2em 0 .6em 1.1em}
+.llmtee-ledger table{color:inherit;font-size:inherit;border-collapse:collapse;margin:.2em 0 .6em 1.1em}
 .llmtee-ledger th,.llmtee-ledger td{text-align:left;vertical-align:top;padding:.15em .9em .15em 0;
-border-bottom:1px solid rgba(128,128,128,.25);background:none;white-space:normal;overflow-wrap:anywhere}
-.llmtee-ledger th{font-weight:400;opacity:.7}
+border-bottom:1px solid rgba(128,128,128,.25);background:none;white-space:normal;overflow-wrap:anywhere;
+unicode-bidi:isolate}
+.llmtee-ledger th{font-weight:400;opacity:.7;overflow-wrap:normal}
+.llmtee-ledger td:first-child{min-width:9em}
 .llmtee-ledger td:nth-child(2){text-align:right}
 .llmtee-ledger td:nth-child(3){opacity:.75}
 .llmtee-ledger .lost{color:#d1495b}
@@ -125,7 +131,7 @@ def _details(title: str, meaning: str, rows: Sequence[Row]) -> str:
 def _row(row: Row) -> str:
     said = f"{row.status}: {row.reason}" if row.noted else row.reason or ""
     cells = (
-        f"<code>{escape(row.path)}</code>",
+        f"<code>{escape(row.path).replace('.', '.<wbr>')}</code>",
         f"{row.count:,}",
         escape(row.example or ""),
         escape(said),
