@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,18 @@ from llmtee.model import (
     TextPart,
     Usage,
 )
-from llmtee.spec import ExporterSettings, carry_of
+from llmtee.spec import (
+    Capabilities,
+    CarrySlot,
+    ExporterSettings,
+    Limits,
+    Request,
+    RetryPolicy,
+    Vendor,
+    WireItem,
+    carry_of,
+    carrying,
+)
 from llmtee.testing import strategies
 from llmtee.testing.emulators import HoneyHiveEmulator
 
@@ -347,6 +359,73 @@ def test_a_vendor_without_a_place_for_it_says_so() -> None:
     assert body == rendered(call(), Voker())
 
 
+# ── anybody's vendor ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Acme(ExporterSettings):
+    vendor = "acme"
+
+
+def _acme_parse(payload: Any) -> list[Item]:
+    listed = payload.get("rows", [payload])
+    return [Step(id=row.get("id") or f"acme {row['title']}", name=row["title"]) for row in listed]
+
+
+ACME = carrying(
+    Vendor(
+        name="acme",
+        title="Acme",
+        settings=Acme,
+        grain="event",
+        semantics="append",
+        limits=Limits(bytes=2000),
+        capabilities=lambda _: Capabilities(True, "id", False, False),
+        retry=RetryPolicy(),
+        auth=lambda _: {},
+        render=lambda item, _: WireItem(item.id, {"title": item.name, "more": None}),  # type: ignore[union-attr]
+        pack=lambda items, *_: [Request("POST", "/", body=items[0].body, items=tuple(items))],
+        judge=lambda *_: [],
+        parse=_acme_parse,
+        carry=CarrySlot("more.x.llmtee", items=("", "rows[]")),
+    )
+)
+
+
+def test_a_vendor_names_a_field_and_needs_to_know_no_more() -> None:
+    events = [Step(id=str(i), name=f"step {i}", inputs={"n": i}) for i in range(3)]
+    bodies = [ACME.render(event, Acme(carry=True)).body for event in events]
+    assert ACME.parse({"rows": bodies}) == events
+    assert ACME.parse(bodies[2]) == [events[2]]
+    assert ACME.render(events[0], Acme()).body == {"title": "step 0", "more": None}
+    assert "more.x.llmtee" in ACME.free_form
+    assert carrying(ACME) is ACME
+
+
+def test_an_id_that_the_vendor_changed_does_not_part_an_item_from_its_carry() -> None:
+    events = [Step(id=f"acme step {i}", name=f"step {i}", inputs={"n": i}) for i in range(3)]
+    rows = [ACME.render(event, Acme(carry=True)).body for event in events]
+    found = ACME.parse({"rows": [{**row, "id": f"new {i}"} for i, row in enumerate(rows)]})
+    assert found == [e.model_copy(update={"id": f"new {i}"}) for i, e in enumerate(events)]
+
+
+def test_without_a_shrink_an_item_that_fits_without_its_carry_still_fits() -> None:
+    wire = ACME.render(Step(id="1", name="n", inputs={"n": "x" * 1000}), Acme(carry=True))
+    smaller = ACME.shrink(wire, 500, Acme(carry=True))
+    assert smaller is not None
+    assert smaller.size <= 500
+    assert ACME.parse(smaller.body)[0].flags[0].startswith("carry: was cut")
+    assert ACME.shrink(smaller, 50, Acme(carry=True)) is None
+
+
+@pytest.mark.parametrize("name", ["honeyhive", "inkeep", "roark"])
+def test_the_functions_of_a_vendor_can_be_sent_to_another_process(name: str) -> None:
+    vendor = registry.vendor(name)
+    render, parse = pickle.loads(pickle.dumps((vendor.render, vendor.parse)))
+    exporter = next(one for one in CARRYING if one.vendor == name)
+    item = an_item(exporter)
+    assert parse(render(item, exporter).body) == [item]
+
+
 # ── size ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -379,7 +458,7 @@ def test_a_carry_holds_the_remainder_only(capsys: pytest.CaptureFixture[str]) ->
                 assert [exactly(one) for one in vendor.parse(wire.body)] == [exactly(item)]
         with capsys.disabled():
             share = f"{carried:,} of {whole:,} bytes, {carried / whole:.1%}"
-            print(f"\ncarry at {vendor.title}: {count} {vendor.grain}s, {share}")
+            print(f"\ncarry at {vendor.title}: {count} {vendor.grain}s, {share}")  # noqa: T201 - a figure
         assert count > 50
         assert carried < most[exporter.vendor] * whole
 

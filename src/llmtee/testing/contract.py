@@ -68,6 +68,8 @@ _examples = settings(
     ],
 )
 
+_fewer_examples = settings(_examples, max_examples=40)
+
 
 def any_item() -> st.SearchStrategy[Item]:
     """Any event or conversation."""
@@ -133,7 +135,7 @@ class VendorContract:
                 assert (found.kind == "conversation") == (self.vendor.grain == "conversation")
 
     @given(item=any_item())
-    @settings(_examples, max_examples=40)
+    @_fewer_examples
     def test_a_carry_makes_rendering_reversible(self, item: Item) -> None:
         """With a carry, ``parse(render(x)) == x``: types, numbers and the order of keys included."""
         vendor, configured = self._carrying()
