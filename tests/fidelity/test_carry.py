@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -300,65 +301,6 @@ def test_any_payload_is_read_as_without_carries(payload: Any) -> None:
             assert outcomes[0] == outcomes[1]
 
 
-# ── too large ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@each
-def test_where_the_carry_does_not_fit_it_is_cut_and_says_so(exporter: ExporterSettings) -> None:
-    item = an_item(exporter)
-    item = item.model_copy(update={"id": "no-uuid" * 9, "source_ids": {"x": "y" * 99}})
-    whole = registry.vendor(exporter.vendor).render(item, exporter)
-    tight = exporter.model_copy(update={"max_bytes": whole.size - 1})
-    wire = registry.vendor(exporter.vendor).render(item, tight)
-    assert wire.size <= tight.max_bytes
-    [note] = [note for note in wire.notes if note.path == "carry"]
-    assert note.action == "trimmed"
-    assert note.reason.startswith("carry cut: the item and its ")
-    [back] = functions.parse(wire.body, exporter.vendor)
-    assert back.flags[0].startswith("carry: was cut: the item and its ")
-    ledger = functions.explain(item, tight)
-    assert any(row.path == "carry" for row in ledger.rows())
-
-
-@each
-def test_what_is_trimmed_loses_its_carry_first(exporter: ExporterSettings) -> None:
-    long = "word " * 4000
-    item: Item = (
-        call(name="x", properties={"note": long})
-        if exporter.vendor == "honeyhive"
-        else conversation(messages=(Message(role="user", parts=(TextPart(text=long),)),) * 2)
-    )
-    if exporter.vendor == "honeyhive":
-        item = item.model_copy(update={"choices": (), "input": item.input * 2})  # type: ignore[union-attr]
-    vendor = registry.vendor(exporter.vendor)
-    wire = vendor.render(item, exporter)
-    smaller = vendor.shrink(wire, 9000, exporter)
-    assert smaller is not None
-    assert smaller.size <= 9000
-    assert {"carry"} < {note.path for note in smaller.notes}
-    assert (carry_of(smaller, vendor) or "").startswith("llmtee/1 cut: ")
-    [back] = vendor.parse(smaller.body)
-    assert back.flags[0].startswith("carry: was cut: ")
-    again = vendor.shrink(smaller, 6000, exporter)
-    assert again is not None
-    assert [note.path for note in again.notes].count("carry") == 1
-
-
-def test_the_ledger_shows_what_trimming_would_cost() -> None:
-    item = conversation(messages=(Message(role="user", parts=(TextPart(text="word " * 4000),)),))
-    ledger = functions.explain(item, Inkeep(carry=True, max_bytes=5000))
-    assert ledger.trimmed == 1
-    assert "carry cut: " in str(ledger)
-    assert functions.explain(item, Inkeep(max_bytes=50_000)).trimmed == 0
-
-
-def test_a_vendor_without_a_place_for_it_says_so() -> None:
-    ledger = functions.explain(call(), Voker(), carry=True)
-    assert "Voker has no free-form field that could hold it" in str(ledger)
-    body = rendered(call(), Voker(carry=True))
-    assert body == rendered(call(), Voker())
-
-
 # ── anybody's vendor ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -369,6 +311,10 @@ class Acme(ExporterSettings):
 def _acme_parse(payload: Any) -> list[Item]:
     listed = payload.get("rows", [payload])
     return [Step(id=row.get("id") or f"acme {row['title']}", name=row["title"]) for row in listed]
+
+
+def _refuse(payload: Any) -> list[Item]:
+    raise llmtee.InputError("no", path="x")
 
 
 ACME = carrying(
@@ -424,6 +370,85 @@ def test_the_functions_of_a_vendor_can_be_sent_to_another_process(name: str) -> 
     exporter = next(one for one in CARRYING if one.vendor == name)
     item = an_item(exporter)
     assert parse(render(item, exporter).body) == [item]
+
+
+# ── too large ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@each
+def test_where_the_carry_does_not_fit_it_is_cut_and_says_so(exporter: ExporterSettings) -> None:
+    item = an_item(exporter)
+    item = item.model_copy(update={"id": "no-uuid" * 9, "source_ids": {"x": "y" * 99}})
+    whole = registry.vendor(exporter.vendor).render(item, exporter)
+    tight = exporter.model_copy(update={"max_bytes": whole.size - 1})
+    wire = registry.vendor(exporter.vendor).render(item, tight)
+    assert wire.size <= tight.max_bytes
+    [note] = [note for note in wire.notes if note.path == "carry"]
+    assert note.action == "trimmed"
+    assert note.reason.startswith("carry cut: the item and its ")
+    [back] = functions.parse(wire.body, exporter.vendor)
+    assert back.flags[0].startswith("carry: was cut: the item and its ")
+    ledger = functions.explain(item, tight)
+    assert any(row.path == "carry" for row in ledger.rows())
+
+
+@each
+def test_what_is_trimmed_loses_its_carry_first(exporter: ExporterSettings) -> None:
+    long = "word " * 4000
+    item: Item = (
+        call(name="x", properties={"note": long})
+        if exporter.vendor == "honeyhive"
+        else conversation(messages=(Message(role="user", parts=(TextPart(text=long),)),) * 2)
+    )
+    if exporter.vendor == "honeyhive":
+        item = item.model_copy(update={"choices": (), "input": item.input * 2})  # type: ignore[union-attr]
+    vendor = registry.vendor(exporter.vendor)
+    wire = vendor.render(item, exporter)
+    smaller = vendor.shrink(wire, 9000, exporter)
+    assert smaller is not None
+    assert smaller.size <= 9000
+    assert {"carry"} < {note.path for note in smaller.notes}
+    assert (carry_of(smaller, vendor) or "").startswith("llmtee/1 cut: ")
+    [back] = vendor.parse(smaller.body)
+    assert back.flags[0].startswith("carry: was cut: ")
+    again = vendor.shrink(smaller, 6000, exporter)
+    assert again is not None
+    assert [note.path for note in again.notes].count("carry") == 1
+
+
+def test_the_ledger_shows_what_trimming_would_cost() -> None:
+    item = conversation(messages=(Message(role="user", parts=(TextPart(text="word " * 4000),)),))
+    ledger = functions.explain(item, Inkeep(carry=True, max_bytes=5000))
+    assert ledger.trimmed == 1
+    assert "carry cut: " in str(ledger)
+    assert functions.explain(item, Inkeep(max_bytes=50_000)).trimmed == 0
+
+
+@each
+@given(item=strategies.events() | strategies.conversations())
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+def test_with_a_carry_the_ledger_shows_nothing_lost(item: Item, exporter: ExporterSettings) -> None:
+    for one in functions.render([item], exporter):
+        assert one.ledger.lost == 0 or one.skip
+
+
+@pytest.mark.parametrize(
+    ("parse", "why"),
+    [(lambda _: [], "reads back as nothing"), (_refuse, "cannot be read back: x: no")],
+)
+def test_what_does_not_read_back_goes_without_a_carry(parse: Any, why: str) -> None:
+    blind = replace(ACME.render.args[0], parse=parse)  # type: ignore[attr-defined]
+    wire = carrying(blind).render(Step(id="1", name="n"), Acme(carry=True))
+    assert wire.body == {"title": "n", "more": None}
+    [note] = wire.notes
+    assert why in note.reason
+
+
+def test_a_vendor_without_a_place_for_it_says_so() -> None:
+    ledger = functions.explain(call(), Voker(), carry=True)
+    assert "Voker has no free-form field that could hold it" in str(ledger)
+    body = rendered(call(), Voker(carry=True))
+    assert body == rendered(call(), Voker())
 
 
 # ── size ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -61,7 +61,7 @@ def sent(patch: Any) -> Any:
     shelf=st.lists(trees(), max_size=1),
     key_order=st.booleans(),
 )
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_a_patch_makes_the_one_of_the_other(
     pair: tuple[Any, Any], shelf: list[Any], key_order: bool
 ) -> None:
@@ -88,7 +88,7 @@ def test_items_are_patched_exactly(left: Item, right: Item) -> None:
 
 
 @given(patch=trees() | edited().map(lambda pair: diff(*pair)), seen=trees())
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_any_json_is_applied_or_refused(patch: Any, seen: Any) -> None:
     try:
         apply(patch, seen)

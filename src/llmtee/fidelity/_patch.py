@@ -27,7 +27,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
-from llmtee.fidelity._align import Alignment, align
+from llmtee.fidelity._align import align
 from llmtee.fidelity._shelf import Shelf, ShelfError
 
 Patch: TypeAlias = Any
@@ -107,24 +107,22 @@ class _Differ:
         return changes or None
 
     def in_list(self, seen: list[Any], wanted: list[Any], depth: int) -> Patch | None:
-        pairs = align(
-            [self.text(item) for item in seen], [self.text(item) for item in wanted], seen, wanted
-        )
+        old, new = [self.text(item) for item in seen], [self.text(item) for item in wanted]
         ops = _Ops()
-        for place, item in zip(pairs, wanted, strict=True):
-            self.item(ops, place, seen, item, depth)
+        for here, place in enumerate(align(old, new, seen, wanted)):
+            if place is None:
+                ops.insert(self.shelf.written(wanted[here]))
+            elif old[place] == new[here]:
+                ops.keep(place)
+            else:
+                self.changed(ops, place, seen[place], wanted[here], depth)
         if len(seen) == len(wanted) and ops.made in ([], [len(seen)]):
             return None
         return [len(seen), *ops.made] if ops.made else [[]]
 
-    def item(self, ops: _Ops, place: Alignment, seen: list[Any], wanted: Any, depth: int) -> None:
-        if place is None:
-            ops.insert(self.shelf.written(wanted))
-            return
-        patch = self.value(seen[place], wanted, depth)
-        if patch is None:
-            ops.keep(place)
-        elif type(patch) is list and len(patch) == 1:
+    def changed(self, ops: _Ops, place: int, seen: Any, wanted: Any, depth: int) -> None:
+        patch = self.value(seen, wanted, depth)
+        if type(patch) is list and len(patch) == 1:
             ops.insert(patch[0])
         else:
             ops.change(place, patch)

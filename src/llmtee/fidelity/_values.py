@@ -60,6 +60,8 @@ def example(value: Any) -> str:
         value = value.value
     if isinstance(value, dt.datetime):
         return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, str):
+        value = value[: _EXAMPLE + 1]  # the whole of a long text need not be written out
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _EXAMPLE else f"{text[: _EXAMPLE - 1]}…"
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
+from llmtee.errors import InputError
 from llmtee.fidelity import carry
 from llmtee.model import Item
 from llmtee.spec.settings import ExporterSettings
@@ -57,11 +58,16 @@ def _render(vendor: Vendor[S], item: Item, settings: S) -> WireItem:
     if not settings.carry or wire.body is None:
         return wire
     if vendor.carry is None:
-        reason = f"{vendor.title} has no free-form field that could hold it"
-        return replace(wire, notes=(*wire.notes, Note("carry", "dropped", reason)))
+        return _without(wire, f"{vendor.title} has no free-form field that could hold it")
     # Without what the application itself has there: that is carried, too.
-    bare = _taken_off(_put(wire.body, vendor.carry, ""), vendor.carry)
-    text = carry.write(_counterpart(item, vendor.parse(bare)), item, bare)
+    bare = _taken_off(wire.body, vendor.carry)
+    try:
+        base = _counterpart(item, vendor.parse(bare))
+    except InputError as error:
+        return _without(wire, f"what was rendered cannot be read back: {error}")
+    if base is None:
+        return _without(wire, "what was rendered reads back as nothing")
+    text = carry.write(base, item, bare)
     if text is None:
         return wire
     carried = replace(wire, body=_put(bare, vendor.carry, text))
@@ -69,9 +75,14 @@ def _render(vendor: Vendor[S], item: Item, settings: S) -> WireItem:
     return carried if carried.size <= limit else _with_carry_cut(carried, vendor, limit)
 
 
-def _counterpart(item: Item, found: Sequence[Item]) -> Item:
+def _without(wire: WireItem, reason: str) -> WireItem:
+    return replace(wire, notes=(*wire.notes, Note("carry", "dropped", reason)))
+
+
+def _counterpart(item: Item, found: Sequence[Item]) -> Item | None:
+    """What became of the item: the one with its id, else the first of its kind, else the first."""
     alike = [one for one in found if one.kind == item.kind] or found
-    return next((one for one in alike if one.id == item.id), alike[0])
+    return next((one for one in alike if one.id == item.id), next(iter(alike), None))
 
 
 def _shrink(vendor: Vendor[S], wire: WireItem, limit: int, settings: S) -> WireItem | None:
