@@ -106,6 +106,7 @@ def _vendor_section(vendor: Vendor[Any]) -> Iterator[str]:
         _row(
             "free-form fields, where values are parked", _codes(_heads(vendor.free_form)) or "none"
         ),
+        _row("carry (see fidelity.md)", f"`{vendor.carry.path}`" if vendor.carry else "no place"),
         "",
         "| setting | variable | default | |",
         "|---|---|---|---|",

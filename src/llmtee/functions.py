@@ -72,24 +72,48 @@ class Rendered:
         return f"<Rendered {self.item.kind} {self.item.id} for {self.vendor.title}, {state}>"
 
 
-def render(items: Iterable[Item], vendor: str | ExporterSettings) -> list[Rendered]:
+def render(
+    items: Iterable[Item], vendor: str | ExporterSettings, *, carry: bool | None = None
+) -> list[Rendered]:
     """Items as a vendor gets them, one `Rendered` for each event or conversation that it takes.
 
     Items of the other grain are fitted first: events are assembled by session for Inkeep and Roark, conversations
-    are split into events for Voker and HoneyHive.
+    are split into events for Voker and HoneyHive. One that exceeds what the vendor takes is cut to size as it would
+    be before it is sent.
+
+    Args:
+        items: events, conversations, or both.
+        vendor: a name, or settings.
+        carry: whether the vendor's free-form field also carries what its own fields cannot say, so that `parse` gives
+            back exactly what was rendered. As the settings say by default, which is no.
 
     Raises:
         UnknownName: no vendor has that name.
     """
-    found, settings = _vendor(vendor)
+    found, settings = _vendor(vendor, carry)
     return [
-        Rendered(item, found, settings, found.render(item, settings))
+        Rendered(item, found, settings, _as_sent(found, settings, found.render(item, settings)))
         for item in fit(items, found.grain)
     ]
 
 
+def _as_sent(vendor: Vendor[Any], settings: ExporterSettings, wire: WireItem) -> WireItem:
+    """The item in the size that delivery would give it; as it is where it cannot be cut so far."""
+    limit = settings.max_bytes or vendor.limits.bytes
+    if wire.body is None or wire.size <= limit // 2:  # far from it, whatever the request adds
+        return wire
+    [request] = vendor.pack([wire], settings, {})
+    around = len(request.content) - wire.size
+    if wire.size + around <= limit:
+        return wire
+    return vendor.shrink(wire, limit - around, settings) or wire
+
+
 def parse(payload: Any, name: str) -> list[Item]:
     """The events or conversations of a payload: the way back.
+
+    A payload with a carry gives exactly what was rendered. Where its carry cannot be used, since it was cut or the
+    payload was changed, the item comes as it reads without, and its ``flags`` say why.
 
     Args:
         payload: JSON as text or bytes, or the value that it stands for. For a vendor: a request body, one item of
@@ -113,7 +137,9 @@ def parse(payload: Any, name: str) -> list[Item]:
     return registry.format(name).decode(payload)
 
 
-def explain(item: Item | Iterable[Item], vendor: str | ExporterSettings) -> Ledger:
+def explain(
+    item: Item | Iterable[Item], vendor: str | ExporterSettings, *, carry: bool | None = None
+) -> Ledger:
     """Which values of an item, or of several, a vendor keeps, parks or loses, and why.
 
     ``vendor`` may be a provider's format as well, such as ``"openai-chat"``: then the ledger tells what a record of that
@@ -121,7 +147,13 @@ def explain(item: Item | Iterable[Item], vendor: str | ExporterSettings) -> Ledg
 
     Items of the other grain are fitted first, as in `render`; where several items are rendered, their ledgers are
     added up, so that history which each call repeats counts each time. What fitting itself loses, such as the
-    tools offered in a call that becomes part of a conversation, is lost under the item's own field names.
+    tools offered in a call that becomes part of a conversation, is lost under the item's own field names, with a carry
+    too: a carry holds what was rendered, and that is the conversation.
+
+    Args:
+        item: an event, a conversation, or several.
+        vendor: a name, or settings.
+        carry: as in `render`. What only the carry gives back is parked.
 
     Raises:
         UnknownName: no vendor and no format has that name.
@@ -131,9 +163,9 @@ def explain(item: Item | Iterable[Item], vendor: str | ExporterSettings) -> Ledg
     items = [item] if isinstance(item, EventBase | Conversation) else list(item)
     if isinstance(vendor, str) and vendor in written_formats():
         return _explain_format(items, registry.format(vendor))
-    rendered = render(items, vendor)
+    rendered = render(items, vendor, carry=carry)
     ledgers = [one.ledger for one in rendered]
-    if _vendor(vendor)[0].grain == "event":
+    if _vendor(vendor, carry)[0].grain == "event":
         ledgers += [_lost_in_splitting(one) for one in items if isinstance(one, Conversation)]
     else:
         back = {_place(event): event for event in fit([one.item for one in rendered], "event")}
@@ -178,12 +210,14 @@ def _lost_in_splitting(conversation: Conversation) -> Ledger:
     return explain_fitting(conversation, next(iter(back), None), "event")
 
 
-def _vendor(vendor: str | ExporterSettings) -> tuple[Vendor[Any], ExporterSettings]:
+def _vendor(
+    vendor: str | ExporterSettings, carry: bool | None
+) -> tuple[Vendor[Any], ExporterSettings]:
     if isinstance(vendor, str):
-        found = registry.vendor(vendor)
-        return found, found.settings()
+        vendor = registry.vendor(vendor).settings()
     if isinstance(vendor, ExporterSettings):
-        return registry.vendor(vendor.vendor), vendor
+        settings = vendor if carry is None else vendor.model_copy(update={"carry": carry})
+        return registry.vendor(vendor.vendor), settings
     raise UsageError(
         f"vendor must be a name such as 'inkeep' or settings such as Inkeep(), not {vendor!r:.60}"
     )

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from llmtee.errors import UnknownName
-from llmtee.spec import Format, Vendor
+from llmtee.spec import Format, Vendor, carrying
 
 VENDOR_GROUP = "llmtee.vendors"
 FORMAT_GROUP = "llmtee.formats"
@@ -30,7 +30,7 @@ def format_names() -> list[str]:
 
 @cache
 def vendor(name: str) -> Vendor[Any]:
-    """The vendor of that name.
+    """The vendor of that name, with functions that know the carry (``spec.carrying``).
 
     Raises:
         UnknownName: nobody registered it.
@@ -38,7 +38,7 @@ def vendor(name: str) -> Vendor[Any]:
     value = _load(VENDOR_GROUP, "vendor", name)
     if not isinstance(value, Vendor):
         raise TypeError(f"entry point {name!r} in {VENDOR_GROUP} is not an llmtee.spec.Vendor")
-    return value
+    return carrying(value)
 
 
 @cache

@@ -41,6 +41,24 @@ def test_records_become_any_target(
     assert "answer 10" in back.out
 
 
+def test_with_a_carry_what_comes_back_is_what_was_there(
+    llmtee: Run, logs: Path, tmp_path: Path
+) -> None:
+    assert llmtee("convert", logs, "--to", "llmtee", "-o", "events.jsonl").code == 0
+    done = llmtee("convert", logs, "--to", "honeyhive", "--carry", "-o", "out.jsonl")
+    assert (done.code, done.err) == (0, "")
+    back = llmtee("convert", "out.jsonl", "--from", "honeyhive", "--to", "llmtee", "-o", "-")
+    calls = [json.loads(line) for line in back.out.splitlines()]
+    calls = [call for call in calls if call["kind"] == "model_call"]
+    assert calls == _lines(tmp_path / "events.jsonl")
+
+
+def test_a_carry_is_for_vendors(llmtee: Run, logs: Path) -> None:
+    done = llmtee("convert", logs, "--to", "openai-chat", "--carry", "-o", "out.jsonl")
+    assert done.code == 2
+    assert "--carry is for vendors" in done.err
+
+
 def test_stdin_to_stdout(llmtee: Run, logs: Path) -> None:
     done = llmtee("convert", "-", "--to", "llmtee", "-o", "-", stdin=logs.read_bytes())
     assert (done.code, done.complaints) == (0, "")

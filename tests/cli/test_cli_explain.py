@@ -16,11 +16,23 @@ def test_what_each_vendor_keeps_and_loses(llmtee: Run, logs: Path) -> None:
     for report in vendors.values():
         ledger = report["ledger"]
         statuses = {entry["status"] for entry in ledger["entries"]}
-        assert statuses <= {"kept", "parked", "lost"}
-        for status in ("kept", "parked", "lost"):
+        assert statuses <= {"kept", "parked", "changed", "trimmed", "lost"}
+        for status in ("kept", "parked", "changed", "trimmed"):
             values = [entry["count"] for entry in ledger["entries"] if entry["status"] == status]
             assert sum(values) == ledger[status]
+        everything = sum(entry["count"] for entry in ledger["entries"])
+        assert everything == ledger["kept"] + ledger["parked"] + ledger["lost"]
     assert vendors["voker"]["ledger"]["kept"] > 0
+
+
+def test_with_a_carry_nothing_is_lost_where_a_vendor_has_a_place_for_it(
+    llmtee: Run, logs: Path
+) -> None:
+    to = ("--to", "honeyhive,inkeep,roark,voker", "--carry")
+    vendors = llmtee("explain", logs, *to, "--json").json["vendors"]
+    lost = {name: report["ledger"]["lost"] for name, report in vendors.items()}
+    assert [name for name in lost if lost[name]] == ["voker"]
+    assert "no free-form field" in llmtee("explain", logs, "--to", "voker", "--carry").out
 
 
 def test_the_table_names_the_reasons(llmtee: Run, logs: Path) -> None:

@@ -70,6 +70,14 @@ def test_a_dry_run_needs_no_key_and_sends_nothing(
     assert "/conversations" in shown.out
 
 
+def test_with_a_carry_nothing_would_be_lost(llmtee: Run, logs: Path) -> None:
+    words = ("send", logs, "--to", "inkeep,roark", "--dry-run", "--json")
+    plain, carried = llmtee(*words).json, llmtee(*words, "--carry").json
+    assert plain["exporters"]["roark"]["ledger"]["lost"] > 0
+    for name in ("inkeep", "roark"):
+        assert carried["exporters"][name]["ledger"]["lost"] == 0
+
+
 def test_the_dry_run_tells_what_is_then_sent(
     llmtee: Run, logs: Path, emulators: dict[str, Emulator], config: str
 ) -> None:

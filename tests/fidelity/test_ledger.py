@@ -33,7 +33,7 @@ def test_what_comes_back_is_kept_what_does_not_is_lost() -> None:
     back = Step(id="1", name="other", properties={"a": 1, "b": [1]}, tags=("y",))
     assert rows(explain_rendering(item, {}, reading(back))) == [
         ("id", "kept", 1),
-        ("name", "lost", 1),
+        ("name", "changed", 1),
         ("properties.a", "kept", 1),
         ("properties.b[]", "kept", 1),
         ("properties.b[].c", "lost", 1),
@@ -107,16 +107,31 @@ def test_messages_are_matched_by_id_where_both_have_ids() -> None:
 def test_a_changed_role_costs_the_role_only() -> None:
     item = Conversation(id="1", messages=(say("developer", "a"), say("user", "b")))
     back = Conversation(id="1", messages=(say("system", "a"), say("user", "b")))
-    lost = [e for e in explain_rendering(item, {}, reading(back)).entries if e.status == "lost"]
-    assert lost == [Entry("messages[].role", "lost", 1, "it comes back changed")]
+    ledger = explain_rendering(item, {}, reading(back))
+    changed = Entry("messages[].role", "changed", 1, "it comes back changed", '"developer"')
+    assert [entry for entry in ledger.entries if entry.status != "kept"] == [changed]
+    assert (ledger.lost, ledger.changed) == (1, 1)
+
+
+def test_a_text_that_comes_back_in_part_is_trimmed_where_rendering_said_so() -> None:
+    item = Conversation(id="1", title="long", messages=(say("user", "long text"),))
+    back = Conversation(id="1", title="lo…", messages=(say("user", "lo…"),))
+    note = Note("messages[]", "trimmed", "too large")
+    ledger = explain_rendering(item, {}, reading(back), notes=[note])
+    found = {entry.path: (entry.status, entry.reason) for entry in ledger.entries}
+    assert found["messages[].parts[].text"] == ("trimmed", "it comes back changed")
+    assert found["title"] == ("changed", "it comes back changed")
+    assert ledger.summary() == (
+        "5 values: 3 kept, 0 parked, 2 lost (of these 1 changed, 1 trimmed)"
+    )
 
 
 def test_numbers_and_truth_are_told_apart() -> None:
     item = Step(id="1", properties={"a": 1, "b": 1, "c": True, "d": 10**30})
     back = Step(id="1", properties={"a": 1.0, "b": True, "c": True, "d": 10**30})
     found = statuses(explain_rendering(item, {}, reading(back)))
-    assert found["properties.a"][0] == "lost"
-    assert found["properties.b"][0] == "lost"
+    assert found["properties.a"][0] == "changed"
+    assert found["properties.b"][0] == "changed"
     assert found["properties.c"][0] == "kept"
     assert found["properties.d"][0] == "kept"
 
@@ -134,7 +149,7 @@ def test_a_time_cut_to_the_millisecond_is_kept_and_says_so() -> None:
         "kept",
         "to the millisecond",
     )
-    assert entries["ended_at"].status == "lost"
+    assert entries["ended_at"].status == "changed"
 
 
 def test_the_native_block_counts_once() -> None:
@@ -174,29 +189,30 @@ def test_keys_that_are_no_names_are_quoted() -> None:
 
 def test_ledgers_add_up_and_read_well() -> None:
     one = Ledger.of(
-        [Entry("b", "kept", 1), Entry("a", "lost", 2, "why")], [Change("a", "cut", "w")]
+        [Entry("b", "kept", 1), Entry("a", "lost", 2, "why", '"x"')], [Change("a", "cut", "w")]
     )
     both = Ledger.merged([one, one])
-    assert both.entries == (Entry("a", "lost", 4, "why"), Entry("b", "kept", 2))
+    assert both.entries == (Entry("a", "lost", 4, "why", '"x"'), Entry("b", "kept", 2))
     assert both.summary() == "6 values: 2 kept, 0 parked, 4 lost"
     assert str(both).splitlines() == [
         "6 values: 2 kept, 0 parked, 4 lost",
-        "lost    a ×4  why",
-        "kept    b ×2",
-        "cut     a ×2  w",
+        'lost  a ×4  "x"  why',
+        "kept  b ×2",
+        "cut   a ×2       w",
     ]
     assert both.to_json()["entries"][0] == {
         "path": "a",
         "status": "lost",
         "count": 4,
         "reason": "why",
+        "example": '"x"',
     }
 
 
 def test_fitting_names_only_what_it_loses() -> None:
     item = ModelCall(id="1", session="s", name="n", model="m")
     back = ModelCall(id="1", session="s", model="m")
-    lost = Entry("name", "lost", 1, "a conversation has no field for it")
+    lost = Entry("name", "lost", 1, "a conversation has no field for it", '"n"')
     assert explain_fitting(item, back, "conversation").entries == (lost,)
     nothing = explain_fitting(item, None, "conversation")
     assert {entry.path for entry in nothing.entries} == {"id", "session", "name", "model"}

@@ -140,7 +140,7 @@ def test_a_tool_round_is_folded_into_the_message_that_called() -> None:
     }
 
 
-def test_parallel_results_are_keyed_by_call_and_come_back_in_order() -> None:
+def test_parallel_results_are_keyed_by_call_and_come_back_in_the_order_of_the_calls() -> None:
     calls = [{**CALL, "id": call_id} for call_id in ("call_1", "call_2")]
     results = [
         message("tool", {**RESULT, "call_id": call_id}, id=f"result-{call_id}")
@@ -151,9 +151,9 @@ def test_parallel_results_are_keyed_by_call_and_come_back_in_order() -> None:
     assert set(body["messages"][0]["properties"]["toolResults"]) == {"call_1", "call_2"}
     # A database that reorders the keys of objects must not reorder the messages.
     folded = body["messages"][0]["properties"]["toolResults"]
-    body["messages"][0]["properties"]["toolResults"] = dict(sorted(folded.items()))
+    body["messages"][0]["properties"]["toolResults"] = dict(reversed(folded.items()))
     [after] = VENDOR.parse(body)
-    assert [one.id for one in after.messages] == [one.id for one in before.messages]
+    assert [one.id for one in after.messages] == ["m1", "result-call_1", "result-call_2"]
 
 
 def test_results_become_text_of_the_assistant_by_option() -> None:

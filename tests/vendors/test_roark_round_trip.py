@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from llmtee._data_files import data_dir
+from llmtee.assembly import fit
 from llmtee.errors import InputError
 from llmtee.model import Conversation
 from llmtee.testing import strategies
@@ -63,6 +64,13 @@ def test_the_seed_says_what_it_says():
     [person] = conversation.people
     assert person.id == "Dana Reyes"
     assert person.properties == {"phoneNumberE164": "+14155550123"}
+
+
+def test_what_is_delivered_has_an_external_id_even_where_the_payload_had_none():
+    assert "externalId" not in SEED
+    [delivered] = fit(fit([parsed(SEED)], "event"), "conversation")  # as the event log holds it
+    assert written(delivered)["externalId"] == delivered.id
+    assert written(delivered) == written(delivered)
 
 
 def test_the_same_payload_gives_the_same_ids():

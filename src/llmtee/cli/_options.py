@@ -15,6 +15,12 @@ JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Answer in J
 FromOption: TypeAlias = Annotated[
     str, typer.Option("--from", help="Format of the input; see `llmtee formats`.", metavar="FORMAT")
 ]
+CarryOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--carry", help="Park what the vendor's fields cannot say, so that it reads back."
+    ),
+]
 InArgument: TypeAlias = Annotated[
     list[str], typer.Argument(metavar="IN...", help="Files of JSON Lines; - is stdin.")
 ]
@@ -51,13 +57,15 @@ def vendors_named(names: str) -> list[Vendor[Any]]:
     return [registry.vendor(name) for name in wanted]
 
 
-def settings_of(vendor: Vendor[Any], *, need_key: bool) -> ExporterSettings:
-    """The vendor's settings as the environment and the settings file have them.
+def settings_of(vendor: Vendor[Any], *, need_key: bool, carry: bool = False) -> ExporterSettings:
+    """The vendor's settings as the environment and the settings file have them, and ``carry`` where it is asked for.
 
     Raises:
         ConfigError: the key is missing though it is needed, or a value is invalid.
     """
-    resolved: ExporterSettings = config.resolve(vendor.settings(), need_key=need_key)
+    resolved: ExporterSettings = config.resolve(
+        vendor.settings(carry=True) if carry else vendor.settings(), need_key=need_key
+    )
     return resolved
 
 

@@ -8,13 +8,21 @@ from typing import Annotated
 
 import typer
 
-from llmtee import bulk
+from llmtee import bulk, registry
 from llmtee.cli import _console as console
 from llmtee.cli._input import Detected, Failures
-from llmtee.cli._options import STDIN, FromOption, InArgument, JsonOption, existing
+from llmtee.cli._options import (
+    STDIN,
+    CarryOption,
+    FromOption,
+    InArgument,
+    JsonOption,
+    existing,
+)
 from llmtee.cli._progress import followed
 from llmtee.cli._run import complain
 from llmtee.errors import UsageError
+from llmtee.spec import ExporterSettings
 
 _STDOUT = "-"
 
@@ -29,6 +37,7 @@ def convert(
         str, typer.Option("--output", "-o", metavar="OUT", help="File to write; - is stdout.")
     ] = _STDOUT,
     source_format: FromOption = "auto",
+    carry: CarryOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Turn files of one shape into a file of another.
@@ -46,7 +55,7 @@ def convert(
                 opened,
                 output,
                 source=source_format,
-                target=target,
+                target=_with_carry(target) if carry else target,
                 on_error=failures.add,
                 on_detect=detected.add,
             )
@@ -68,6 +77,13 @@ def convert(
         for reason, count in report.skipped.items():
             console.line(f"skipped {count:,}: {reason}")
     return failures.code
+
+
+def _with_carry(target: str) -> ExporterSettings:
+    if target not in registry.vendor_names():
+        raise UsageError(f"--carry is for vendors; {target} keeps what it has fields for")
+    settings: ExporterSettings = registry.vendor(target).settings(carry=True)
+    return settings
 
 
 def _spare_inputs(paths: list[str], output: str) -> None:

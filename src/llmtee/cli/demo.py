@@ -185,7 +185,7 @@ def _lost(ledger: Ledger) -> str:
     """The fields that lose most, without what is inside them."""
     counts: Counter[str] = Counter()
     for entry in ledger.entries:
-        if entry.status == "lost":
+        if entry.status not in ("kept", "parked"):
             head, _, rest = entry.path.partition(".")
             counts[f"{head}.{rest.split('.')[0]}" if head == "messages[]" else head] += 1
     fields = [field for field, _ in counts.most_common(_FIELDS)]

@@ -10,10 +10,17 @@ import typer
 
 from llmtee.cli import _console as console
 from llmtee.cli._input import Input
-from llmtee.cli._options import FromOption, InArgument, JsonOption, settings_of, vendors_named
-from llmtee.fidelity import Ledger
-from llmtee.functions import Rendered, render, written_formats
+from llmtee.cli._options import (
+    CarryOption,
+    FromOption,
+    InArgument,
+    JsonOption,
+    settings_of,
+    vendors_named,
+)
+from llmtee.fidelity import BY_WEIGHT, Ledger
 from llmtee.functions import explain as explain_items
+from llmtee.functions import render, written_formats
 from llmtee.model import Item
 from llmtee.spec import Vendor
 
@@ -28,11 +35,12 @@ def explain(
     sources: InArgument,
     to: Annotated[str, typer.Option("--to", metavar="TARGET[,...]", help="Vendors or formats.")],
     source_format: FromOption = "auto",
+    carry: CarryOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Show what a vendor, or a provider's format, keeps, parks and loses, and why.
 
-    Parked is what it keeps in free-form fields only.
+    Parked is what it keeps in free-form fields only, which with --carry is all that it would lose.
     """
     wanted = list(dict.fromkeys(name.strip() for name in to.split(",")))
     formats = [name for name in wanted if name in written_formats()]
@@ -40,8 +48,8 @@ def explain(
     vendors = vendors_named(named) if named or not formats else []
     given = Input(sources, source_format)
     items = list(given)
-    reports = [_Report(vendor, items) for vendor in vendors]
     ledgers = {name: explain_items(items, name) for name in formats}
+    reports = [_Report(vendor, items, carry) for vendor in vendors]
     if as_json:
         answer: dict[str, Any] = {
             "items": len(items),
@@ -63,12 +71,12 @@ def explain(
 class _Report:
     """What one vendor makes of all items."""
 
-    def __init__(self, vendor: Vendor[Any], items: list[Item]) -> None:
+    def __init__(self, vendor: Vendor[Any], items: list[Item], carry: bool) -> None:
         self.vendor = vendor
-        rendered = render(items, settings_of(vendor, need_key=False))
+        rendered = render(items, settings_of(vendor, need_key=False, carry=carry))
         self.taken = [one for one in rendered if one.skip is None]
         self.skipped = Counter(one.skip for one in rendered if one.skip is not None)
-        self.ledger = _merged(self.taken)
+        self.ledger = Ledger.merged(one.ledger for one in self.taken)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -87,7 +95,7 @@ class _Report:
 
 def _rows(ledger: Ledger) -> Iterator[tuple[str, str]]:
     """What is lost first, then what is parked, then what is kept; fields with the same reason together."""
-    for status in ("lost", "parked", "kept"):
+    for status in BY_WEIGHT:
         by_reason: dict[str, Counter[str]] = {}
         for entry in ledger.entries:
             if entry.status == status:
@@ -112,7 +120,3 @@ def _outer(path: str) -> str:
 def _times(path: str, count: int) -> str:
     # Without a space, so that a count stays on the line of its field.
     return path if count == 1 else f"{path}×{count:,}"
-
-
-def _merged(rendered: list[Rendered]) -> Ledger:
-    return Ledger.merged(one.ledger for one in rendered)

@@ -11,7 +11,14 @@ import typer
 from llmtee.cli import _console as console
 from llmtee.cli._deliver import deliver
 from llmtee.cli._input import Input
-from llmtee.cli._options import FromOption, InArgument, JsonOption, settings_of, vendors_named
+from llmtee.cli._options import (
+    CarryOption,
+    FromOption,
+    InArgument,
+    JsonOption,
+    settings_of,
+    vendors_named,
+)
 from llmtee.cli._plan import plan
 from llmtee.cli._run import SOME_FAILED
 
@@ -24,6 +31,7 @@ def send(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; nothing leaves.")
     ] = False,
+    carry: CarryOption = False,
     directory: Annotated[
         Path | None,
         typer.Option(
@@ -37,7 +45,9 @@ def send(
 
     Conversations are assembled for the vendors that take conversations.
     """
-    exporters = [settings_of(vendor, need_key=not dry_run) for vendor in vendors_named(to)]
+    exporters = [
+        settings_of(vendor, need_key=not dry_run, carry=carry) for vendor in vendors_named(to)
+    ]
     given = Input(sources, source_format)
     if dry_run:
         planned = plan(given, exporters)

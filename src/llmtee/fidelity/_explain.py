@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from llmtee.errors import LlmteeError
 from llmtee.fidelity._ledger import Change, Entry, Ledger, Status
-from llmtee.fidelity._values import Path, compare, leaves, plain
+from llmtee.fidelity._values import Path, compare, example, leaves, plain
 from llmtee.model import Item
 
 NO_FIELD = "the vendor has no field for it"
@@ -45,7 +45,8 @@ def explain_rendering(
     """What of ``item`` is kept in ``body``, value by value.
 
     A value that comes back from ``parse(body)`` is kept; parked, if it does not come back once the free-form fields
-    are emptied; else lost.
+    are emptied. If something else comes back in its place it is trimmed, where it is a text in a field that
+    rendering says it trimmed, or changed; else it is lost.
 
     Args:
         item: what was rendered.
@@ -65,16 +66,28 @@ def explain_rendering(
         return _all_lost(tree, UNREADABLE, notes)
     bare = _read_back(item, emptied(body, free_form), parse)
     without = dict(compare(tree, bare)) if bare is not None else {}
+    values = dict(leaves(tree))
     found = []
     for path, outcome in compare(tree, back):
-        status: Status = "kept" if outcome in ("same", "rounded") else "lost"
-        if status == "kept" and without.get(path) not in ("same", "rounded"):
-            status = "parked"
+        status = _status(outcome, without.get(path), path, values[path], notes)
         default = {"rounded": ROUNDED, "gone": NO_FIELD, "changed": CHANGED}.get(outcome)
         told = None if status == "kept" else _reason(path, reasons or {}, notes)
-        reason = told or default
-        found.append(Entry(path_text(path), status, 1, reason))
+        found.append(Entry(path_text(path), status, 1, told or default, example(values[path])))
     return Ledger.of(found, _changes(notes))
+
+
+def _status(
+    outcome: str, without: str | None, path: Path, value: Any, notes: Sequence[NoteLike]
+) -> Status:
+    if outcome in ("same", "rounded"):
+        return "kept" if without in ("same", "rounded") else "parked"
+    if outcome == "gone":
+        return "lost"
+    trimmed = (note.path for note in notes if note.action == "trimmed")
+    text = path_text(path)
+    if isinstance(value, str) and any(_covers(_general(start), text) for start in trimmed):
+        return "trimmed"
+    return "changed"
 
 
 def explain_fitting(
@@ -89,9 +102,11 @@ def explain_fitting(
     """
     same_kind = back is not None and back.kind == item.kind
     reason = f"{'an' if grain == 'event' else 'a'} {grain} has no field for it"
+    tree = plain(item)
+    values = dict(leaves(tree))
     return Ledger.of(
-        Entry(path_text(path), "lost", 1, reason)
-        for path, outcome in compare(plain(item), plain(back) if back and same_kind else {})
+        Entry(path_text(path), "lost", 1, reason, example(values[path]))
+        for path, outcome in compare(tree, plain(back) if back and same_kind else {})
         if outcome in ("gone", "changed")
     )
 
@@ -146,7 +161,9 @@ def _read_back(item: Item, body: Any, parse: Callable[[Any], list[Item]]) -> dic
 
 
 def _all_lost(tree: Any, reason: str, notes: Sequence[NoteLike]) -> Ledger:
-    entries = [Entry(path_text(path), "lost", 1, reason) for path, _ in leaves(tree)]
+    entries = [
+        Entry(path_text(path), "lost", 1, reason, example(value)) for path, value in leaves(tree)
+    ]
     return Ledger.of(entries, _changes(notes))
 
 

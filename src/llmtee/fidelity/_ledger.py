@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-Status: TypeAlias = Literal["kept", "parked", "lost"]
+from llmtee.fidelity._views import Row, html, table, text
 
-_BY_WEIGHT: tuple[Status, ...] = ("lost", "parked", "kept")
+Status: TypeAlias = Literal["kept", "parked", "changed", "trimmed", "lost"]
+
+BY_WEIGHT: tuple[Status, ...] = ("lost", "changed", "trimmed", "parked", "kept")
+"""The worst first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +22,13 @@ class Entry:
     path: str
     """The canonical field, such as ``messages[].parts[].text``."""
     status: Status
-    """``kept``: in a field made for it; ``parked``: in a free-form field; ``lost``: it does not come back."""
+    """``kept``: in a field made for it. ``parked``: in a free-form field. ``changed``: something else comes back in its
+    place. ``trimmed``: a part of it comes back. ``lost``: nothing comes back."""
     count: int
     """How many values stand there."""
     reason: str | None = None
+    example: str | None = None
+    """The first of the values, shortened, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +55,20 @@ class Ledger:
     def of(cls, entries: Iterable[Entry], notes: Iterable[Change] = ()) -> Ledger:
         """A ledger of entries and notes in any order; equal ones are added up."""
         entry_counts: Counter[tuple[str, Status, str | None]] = Counter()
+        examples: dict[tuple[str, Status, str | None], str | None] = {}
         for entry in entries:
-            entry_counts[entry.path, entry.status, entry.reason] += entry.count
+            key = (entry.path, entry.status, entry.reason)
+            entry_counts[key] += entry.count
+            examples[key] = examples.get(key) or entry.example
         note_counts: Counter[tuple[str, str, str]] = Counter()
         for note in notes:
             note_counts[note.path, note.action, note.reason] += note.count
         ordered = sorted(entry_counts.items(), key=lambda e: (e[0][0], e[0][1], e[0][2] or ""))
         return cls(
-            tuple(Entry(path, status, n, reason) for (path, status, reason), n in ordered),
+            tuple(
+                Entry(path, status, n, reason, examples[path, status, reason])
+                for (path, status, reason), n in ordered
+            ),
             tuple(Change(*key, count=n) for key, n in sorted(note_counts.items())),
         )
 
@@ -80,14 +92,35 @@ class Ledger:
         return self._total("parked")
 
     @property
+    def changed(self) -> int:
+        """How many values come back as something else."""
+        return self._total("changed")
+
+    @property
+    def trimmed(self) -> int:
+        """How many values come back in part."""
+        return self._total("trimmed")
+
+    @property
     def lost(self) -> int:
-        """How many values do not come back."""
-        return self._total("lost")
+        """How many values do not come back as they were: not at all, changed, or trimmed."""
+        return self._total("lost") + self.changed + self.trimmed
+
+    def rows(self) -> list[Row]:
+        """One row for each field and status, the worst first, then what was done on purpose."""
+        ordered = sorted(self.entries, key=lambda entry: BY_WEIGHT.index(entry.status))
+        return [
+            *(Row(e.status, e.path, e.count, e.example, e.reason) for e in ordered),
+            *(Row(n.action, n.path, n.count, None, n.reason, noted=True) for n in self.notes),
+        ]
 
     def summary(self) -> str:
         """The totals in one line."""
         total = self.kept + self.parked + self.lost
-        return f"{total} values: {self.kept} kept, {self.parked} parked, {self.lost} lost"
+        counts = {"changed": self.changed, "trimmed": self.trimmed}
+        partly = [f"{count} {word}" for word, count in counts.items() if count]
+        told = f" (of these {', '.join(partly)})" if partly else ""
+        return f"{total} values: {self.kept} kept, {self.parked} parked, {self.lost} lost{told}"
 
     def to_json(self) -> dict[str, Any]:
         """The ledger as a JSON object."""
@@ -95,28 +128,25 @@ class Ledger:
             "kept": self.kept,
             "parked": self.parked,
             "lost": self.lost,
+            "changed": self.changed,
+            "trimmed": self.trimmed,
             "entries": [_without_none(entry) for entry in self.entries],
             "notes": [_without_none(note) for note in self.notes],
         }
 
     def __str__(self) -> str:
-        rows: list[tuple[str, str, str]] = [
-            (entry.status, _counted(entry.path, entry.count), entry.reason or "")
-            for status in _BY_WEIGHT
-            for entry in self.entries
-            if entry.status == status
-        ]
-        rows += [(note.action, _counted(note.path, note.count), note.reason) for note in self.notes]
-        width = max((len(path) for _, path, _ in rows), default=0)
-        lines = [f"{word:<8}{path:<{width}}  {reason}".rstrip() for word, path, reason in rows]
-        return "\n".join([self.summary(), *lines])
+        return text(self.summary(), self.rows())
+
+    def __rich__(self) -> Any:
+        """What ``rich`` shows: a table."""
+        return table(self.summary(), self.rows())
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the totals, and the fields of each status to fold out."""
+        return html(self.summary(), self.rows())
 
     def _total(self, status: Status) -> int:
         return sum(entry.count for entry in self.entries if entry.status == status)
-
-
-def _counted(path: str, count: int) -> str:
-    return path if count == 1 else f"{path} ×{count}"
 
 
 def _without_none(value: Entry | Change) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Exact about types and numbers: ``1``, ``1.0`` and ``true`` are three different l
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -15,6 +16,9 @@ from llmtee.model import Item
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where a leaf stands: keys and list positions."""
+
+_EXAMPLE = 40
+"""Characters."""
 
 _SMALL = 900
 """Pairs of list items up to which the best pairing is searched for; beyond, neighbours are paired in order."""
@@ -48,6 +52,18 @@ def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield from leaves(item, (*path, i))
     else:
         yield path, value
+
+
+def example(value: Any) -> str:
+    """A leaf as a short text on one line."""
+    if isinstance(value, Whole):
+        value = value.value
+    if isinstance(value, dt.datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, str):
+        value = value[: _EXAMPLE + 1]  # the whole of a long text need not be written out
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _EXAMPLE else f"{text[: _EXAMPLE - 1]}…"
 
 
 def compare(left: Any, right: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:

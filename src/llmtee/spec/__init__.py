@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from llmtee.spec.carrying import carry_of, carrying
 from llmtee.spec.format import Format, Traces
 from llmtee.spec.settings import Env, ExporterSettings
 from llmtee.spec.stream import INCOMPLETE, StreamAccumulator, stream_fields
 from llmtee.spec.trimming import middle, trim_middle
-from llmtee.spec.vendor import Capabilities, Limits, RetryPolicy, State, Vendor
+from llmtee.spec.vendor import Capabilities, CarrySlot, Limits, RetryPolicy, State, Vendor
 from llmtee.spec.verdict import (
     Delivered,
     Rejected,
@@ -23,6 +24,7 @@ from llmtee.spec.wire import Exchange, Failure, Note, Request, WireItem
 __all__ = [
     "INCOMPLETE",
     "Capabilities",
+    "CarrySlot",
     "Delivered",
     "Env",
     "Exchange",
@@ -44,6 +46,8 @@ __all__ = [
     "Vendor",
     "Verdict",
     "WireItem",
+    "carry_of",
+    "carrying",
     "error_text",
     "judge_plainly",
     "middle",

@@ -54,6 +54,9 @@ class ExporterSettings(BaseModel):
     vendor's own by default. Vendors of the event grain send at once."""
     patience: float | None = Field(default=None, ge=0)
     """Seconds that a conversation which keeps changing may be held back at most; the vendor's own by default."""
+    carry: bool = False
+    """Also write what the vendor's own fields cannot say into its free-form field, so that what is read back is
+    exactly what was logged. Costs bytes; nothing where the vendor has no such field."""
     on_unknown: Literal["at_least_once", "at_most_once"] = "at_most_once"
     """When an answer was lost and the vendor cannot recognise a repetition: send again, or hold for you to decide."""
 

@@ -69,6 +69,17 @@ class RetryPolicy:
     """Seconds since the first try before an item becomes a dead letter."""
 
 
+@dataclass(frozen=True, slots=True)
+class CarrySlot:
+    """Where a carry goes: what makes the vendor's payloads reversible."""
+
+    path: str
+    """In a wire item: a key, usually ``llmtee``, in a field that holds anything, such as ``metadata.llmtee``.
+    It must hold a text of any length, and ``parse`` must not mind when it is absent."""
+    items: tuple[str, ...] = ("",)
+    """Where wire items stand in what ``parse`` takes, such as ``events[]``; empty for the payload itself."""
+
+
 def _no_prepare(settings: Any, state: State) -> Request | None:
     return None
 
@@ -125,6 +136,9 @@ class Vendor(Generic[S]):
     free_form: tuple[str, ...] = ()
     """Paths of the fields of a wire item that hold anything, such as ``metadata`` or ``messages[].properties``:
     what comes back only from there is *parked*."""
+    carry: CarrySlot | None = None
+    """Where the exact remainder of an item goes when an exporter says ``carry=True``; ``None`` where the vendor has no
+    free-form field. ``render``, ``parse`` and ``shrink`` need not know: see `carrying`."""
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Why a canonical field is lost, by its path or the start of it, for the ledger."""
     shrink: Callable[[WireItem, int, S], WireItem | None] = _cannot_shrink

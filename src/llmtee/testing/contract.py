@@ -39,6 +39,8 @@ from llmtee.spec import (
     Unknown,
     Vendor,
     WireItem,
+    carry_of,
+    carrying,
 )
 from llmtee.testing import strategies
 
@@ -65,6 +67,8 @@ _examples = settings(
         HealthCheck.too_slow,
     ],
 )
+
+_fewer_examples = settings(_examples, max_examples=40)
 
 
 def any_item() -> st.SearchStrategy[Item]:
@@ -129,6 +133,54 @@ class VendorContract:
             assert parsed
             for found in parsed:
                 assert (found.kind == "conversation") == (self.vendor.grain == "conversation")
+
+    @given(item=any_item())
+    @_fewer_examples
+    def test_a_carry_makes_rendering_reversible(self, item: Item) -> None:
+        """With a carry, ``parse(render(x)) == x``: types, numbers and the order of keys included."""
+        vendor, configured = self._carrying()
+        for fitted in fit([item], vendor.grain):
+            wire = vendor.render(fitted, configured)
+            if wire.body is None:
+                continue
+            [request] = vendor.pack([wire], configured, {})
+            assert self.schema_error(request) is None
+            for payload in (wire.body, request.body):
+                found = [jsontext.dumps(one.to_json()) for one in vendor.parse(payload)]
+                assert jsontext.dumps(fitted.to_json()) in found
+
+    def test_a_broken_carry_costs_no_item(self) -> None:
+        """A carry that was cut, by us or by somebody else, leaves what reads without it, and a flag."""
+        vendor, configured = self._carrying()
+        more = {"extra": {"elsewhere": {"note": "n" * 500}}}
+        examples = [one.model_copy(update=more) for one in _examples_of_each_kind()]
+        items = [
+            item.model_copy(update={**more, "source_ids": {"elsewhere": "i" * 500}})
+            for one in examples
+            for item in fit([one], vendor.grain)
+        ]
+        wires = [vendor.render(item, configured) for item in items]
+        carried = [(wire, text) for wire in wires if (text := carry_of(wire, vendor))]
+        if not carried:
+            pytest.skip(f"{vendor.title} keeps all of the examples without a carry")
+        for wire, text in carried:
+            for broken in (text[: len(text) // 2], text[:-1], f"llmtee/99{text[8:]}"):
+                body = _with_text_replaced(wire.body, text, broken)
+                [found] = vendor.parse(body)
+                assert any(flag.startswith("carry: ") for flag in found.flags)
+            # A short carry is no longer than the mark that takes its place.
+            smaller = vendor.shrink(wire, wire.size - len(text) // 2, configured)
+            if smaller is None:
+                assert len(text) < 300
+                continue
+            assert any(note.path == "carry" for note in smaller.notes)
+            [found] = vendor.parse(smaller.body)
+            assert any(flag.startswith("carry: was cut") for flag in found.flags)
+
+    def _carrying(self) -> tuple[Vendor[Any], ExporterSettings]:
+        if self.vendor.carry is None:
+            pytest.skip(f"{self.vendor.title} names no free-form field for a carry")
+        return carrying(self.vendor), self.settings.model_copy(update={"carry": True})
 
     @given(items=st.lists(any_item(), max_size=4))
     @_examples
@@ -245,6 +297,14 @@ def _examples_of_each_kind() -> list[Item]:
         ToolRun(**base, name="lookup", arguments={"order": 17}, result={"status": "shipped"}),
         Step(**base, name="plan", inputs={"goal": "answer"}, outputs={"steps": 1}),
     ]
+
+
+def _with_text_replaced(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_text_replaced(inner, old, new) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_text_replaced(inner, old, new) for inner in value]
+    return new if value == old else value
 
 
 def same_json(left: Any, right: Any) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from llmtee.spec import RetryPolicy, Vendor
+from llmtee.spec import CarrySlot, RetryPolicy, Vendor
 from llmtee.vendors.honeyhive.detect import detect
+from llmtee.vendors.honeyhive.metadata import CARRY_KEY
 from llmtee.vendors.honeyhive.pack import LIMITS, pack
 from llmtee.vendors.honeyhive.parse import parse
 from llmtee.vendors.honeyhive.render import FREE_FORM, REASONS, render
@@ -30,6 +31,7 @@ VENDOR = Vendor(
     parse=parse,
     detect=detect,
     free_form=FREE_FORM,
+    carry=CarrySlot(f"metadata.{CARRY_KEY}", items=("", "[]", "event", "events[]")),
     reasons=REASONS,
     shrink=shrink,
     check=check,

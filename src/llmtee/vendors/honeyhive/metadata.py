@@ -30,6 +30,9 @@ TOKEN_KEYS: Mapping[str, str] = {
 }
 """Names in ``metadata`` of the fields of `Usage`. The first three are HoneyHive's own."""
 
+CARRY_KEY = "llmtee"
+"""Where a carry goes (``spec.CarrySlot``)."""
+
 VENDORS_OWN = frozenset({"cost", "prompt_tokens", "completion_tokens", "total_tokens"})
 """What HoneyHive itself reads in ``metadata``."""
 

@@ -8,6 +8,7 @@ from typing import Any
 from llmtee import jsontext
 from llmtee.spec import Limits, Request, State, WireItem
 from llmtee.vendors.honeyhive import wire
+from llmtee.vendors.honeyhive.metadata import CARRY_KEY
 from llmtee.vendors.honeyhive.settings import HoneyHive
 
 LIMITS = Limits(items=100, bytes=5_000_000, concurrency=4)
@@ -34,7 +35,8 @@ def pack(items: Sequence[WireItem], settings: HoneyHive, state: State) -> list[R
     """Batches of one session each, or of any sessions, as ``settings.sessions`` says.
 
     An event whose parent is among ``items`` comes after it; else the order stays. A session that travels with events
-    of its own goes as ``session_properties`` beside them, and as the first of the request's items.
+    of its own goes as ``session_properties`` beside them, and as the first of the request's items. One with a carry
+    goes as an event, since only there it stands as it was rendered.
     """
     if settings.sessions == "mixed":
         sessions = [item for item in items if _is_session(item)]
@@ -60,6 +62,10 @@ def _pack_session(items: Sequence[WireItem], settings: HoneyHive) -> list[Reques
     properties = session_properties(rider.body)
     brief = {key: properties[key] for key in _IN_EVERY_REQUEST if key in properties}
     events = [*later, *others]
+    about = brief.get("metadata", {})
+    if CARRY_KEY in about:
+        brief["metadata"] = {key: about[key] for key in about if key != CARRY_KEY}
+        return _cut([rider, *events], brief, settings)
     count = _fitting(events, properties, settings, riders=1)
     if not count:
         return _cut([rider, *events], brief, settings)

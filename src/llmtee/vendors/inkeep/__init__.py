@@ -5,7 +5,7 @@ Source of the facts: the seed page *Log Conversation* and the vendor's own TypeS
 
 from __future__ import annotations
 
-from llmtee.spec import Limits, RetryPolicy, Vendor
+from llmtee.spec import CarrySlot, Limits, RetryPolicy, Vendor
 from llmtee.vendors.inkeep.detect import detect
 from llmtee.vendors.inkeep.parse import parse
 from llmtee.vendors.inkeep.render import render
@@ -36,6 +36,7 @@ VENDOR: Vendor[Inkeep] = Vendor(
     parse=parse,
     detect=detect,
     free_form=("properties", "messages[].properties"),
+    carry=CarrySlot("properties.llmtee.carry", items=("", "[]", "conversations[]")),
     reasons={
         "agents": "Inkeep has no agents; name and version stand in properties",
         "tool_runs": "Inkeep has no tool runs; they stand with the results, or in properties.toolRuns",

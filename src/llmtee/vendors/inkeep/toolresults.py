@@ -2,8 +2,8 @@
 
 ``properties.toolResults`` is an object by call id. An entry has the fields of the canonical tool result; ``message``,
 the fields of the message it stood in; and ``run``, the fields of the `ToolRun` that was recorded of it, without what
-the call and the result say already. ``call_id`` stands in an entry only where it is not the key; ``position`` and
-``at`` only where the result did not stand right behind the message that made the call, in the order of the calls.
+the call and the result say already. ``call_id`` stands in an entry only where it is not the key. Unfolded, results
+stand right behind the message that made the call, in the order of the calls; where else they stood, a carry knows.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import count
 from typing import Any
 
 from llmtee import jsontext
-from llmtee.model import AnyPart, Message, ToolResultPart, ToolRun
+from llmtee.model import Message, ToolResultPart, ToolRun
 from llmtee.vendors.inkeep.wire import nearest_role
 
 
@@ -49,36 +49,20 @@ def fold(messages: Sequence[Message], runs: Sequence[ToolRun], *, as_text: bool)
         runs: the conversation's tool runs.
         as_text: whether results stay messages.
     """
-    plain = _Folding(positions=False, as_text=as_text)
-    folded = plain.fold(messages, runs)
-    if _order(*unfold(folded.slots), folded.runs) == _order(messages, runs, ()):
-        return folded
-    # The runs' order is not that of the messages, so they stay a list; the messages say where they stood.
-    kept = _Folding(positions=True, as_text=as_text).fold(messages, ())
-    return Folded(kept.slots, list(runs), kept.results, kept.unasked)
-
-
-def _order(
-    messages: Sequence[Message], runs: Sequence[ToolRun], more: Sequence[ToolRun]
-) -> tuple[Any, ...]:
-    results = [
-        (message.id, [part.call_id for part in message.parts if isinstance(part, ToolResultPart)])
-        for message in messages
-    ]
-    return results, [*runs, *more]
+    return _Folding(as_text=as_text).fold(messages, runs)
 
 
 class _Folding:
-    def __init__(self, *, positions: bool, as_text: bool) -> None:
-        self.positions, self.as_text = positions, as_text
+    def __init__(self, *, as_text: bool) -> None:
+        self.as_text = as_text
         self.slots: list[Slot] = []
         self.callers: dict[str, Slot] = {}
         self.assistant: Slot | None = None
         self.results = self.unasked = 0
 
     def fold(self, messages: Sequence[Message], runs: Sequence[ToolRun]) -> Folded:
-        for position, message in enumerate(messages):
-            rest = self._fold_results(message, position)
+        for message in messages:
+            rest = self._fold_results(message)
             if rest is None:
                 continue
             slot = Slot(rest)
@@ -91,19 +75,16 @@ class _Folding:
         left = [run for run in runs if not self._fold_run(run)]
         return Folded(self.slots, left, self.results, self.unasked)
 
-    def _fold_results(self, message: Message, position: int) -> Message | None:
+    def _fold_results(self, message: Message) -> Message | None:
         """The message without the results that were folded; ``None`` when nothing else was in it."""
         assistant = None if self.as_text else self.assistant
         if assistant is None or not any(isinstance(p, ToolResultPart) for p in message.parts):
             return message
         rest = tuple(part for part in message.parts if not isinstance(part, ToolResultPart))
         about = {"id": message.id} if rest else _fields_of(message)
-        for at, part in enumerate(message.parts):
+        for part in message.parts:
             if isinstance(part, ToolResultPart):
-                where = {"position": position} if self.positions else {}
-                if rest or self.positions:
-                    where["at"] = at
-                self._enter(part, {"message": about, **where}, assistant)
+                self._enter(part, {"message": about}, assistant)
                 about = {"id": message.id}
         return message.model_copy(update={"parts": rest}) if rest else None
 
@@ -177,8 +158,6 @@ def _same(left: Any, right: Any) -> bool:
 class _Result:
     part: ToolResultPart
     message: Mapping[str, Any]
-    position: int | None
-    at: int | None
 
 
 def unfold(slots: Sequence[Slot]) -> tuple[list[Message], list[ToolRun]]:
@@ -201,17 +180,9 @@ def unfold(slots: Sequence[Slot]) -> tuple[list[Message], list[ToolRun]]:
                     behind[-1].append(groups[message_id])
             groups[message_id].append(result)
     messages: list[Message] = []
-    late: list[tuple[int, Message]] = []
     for slot, made in zip(slots, behind, strict=True):
         messages.append(_put_back(slot.message, groups.get(str(slot.message.id), ())))
-        for group in made:
-            message = _tool_message(group)
-            if group[0].position is None:
-                messages.append(message)
-            else:
-                late.append((group[0].position, message))
-    for position, message in sorted(late, key=lambda pair: pair[0]):
-        messages.insert(position, message)
+        messages += [_tool_message(group) for group in made]
     return messages, runs
 
 
@@ -231,32 +202,19 @@ def _results(slot: Slot, runs: list[ToolRun]) -> list[_Result]:
         if isinstance(message := entry.get("message"), Mapping):
             fields = {key: entry[key] for key in ToolResultPart.model_fields if key in entry}
             part = ToolResultPart.model_validate({**fields, "call_id": call_id})
-            found.append(
-                _Result(part, message, _whole(entry.get("position")), _whole(entry.get("at")))
-            )
+            found.append(_Result(part, message))
     return found
 
 
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
-
-
 def _put_back(message: Message, results: Sequence[_Result]) -> Message:
-    if not results:
-        return message
-    parts: list[AnyPart] = list(message.parts)
-    for result in sorted(results, key=_at):
-        parts.insert(_at(result), result.part)
-    return message.model_copy(update={"parts": tuple(parts)})
-
-
-def _at(result: _Result) -> int:
-    return result.at or 0
+    """The message with results that stood among its parts: before them, as providers want it."""
+    parts = (*(result.part for result in results), *message.parts)
+    return message.model_copy(update={"parts": parts}) if results else message
 
 
 def _tool_message(group: Sequence[_Result]) -> Message:
     fields: dict[str, Any] = {"role": "tool"}
     for result in group:
         fields |= result.message
-    parts = tuple(result.part for result in sorted(group, key=_at))
+    parts = tuple(result.part for result in group)
     return Message.model_validate({**fields, "parts": parts})

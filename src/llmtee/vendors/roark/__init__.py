@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmtee.spec import Limits, RetryPolicy, Vendor
+from llmtee.spec import CarrySlot, Limits, RetryPolicy, Vendor
 from llmtee.vendors.roark.detect import detect
 from llmtee.vendors.roark.parse import parse
 from llmtee.vendors.roark.render import REASONS, render
@@ -31,6 +31,7 @@ VENDOR = Vendor(
     parse=parse,
     detect=detect,
     free_form=("properties",),
+    carry=CarrySlot("properties.llmtee", items=("", "data", "data[]", "chat", "chat.data")),
     reasons=REASONS,
     shrink=shrink,
     check=check_request,

@@ -72,7 +72,8 @@ class _Reader:
         fields = self.frame.fields()
         extra = {**rest(self.raw, *_CHAT_FIELDS), **self.frame.unmodelled()}
         if self.raw.get("externalId") is None and "externalId" not in self.frame.told.words:
-            extra["no_external_id"] = True
+            # Only this very conversation is written without one again: delivered, it has the id of its session.
+            extra["no_external_id"] = self.id
         if empty := [key for key, value in _EMPTY.items() if self.raw.get(key, ...) == value]:
             extra["empty"] = dict.fromkeys(empty, True)
         messages = as_list(self.raw.get("messages"), "messages")

@@ -18,7 +18,7 @@ The application's own properties stand under their own names, as they are. Besid
 | ``message.NAME`` | a property of messages: the last value there is |
 
 Roark takes ``planTier`` and ``plan_tier`` for one name, so a word that the application uses itself is written with
-``llmtee.`` before it. ``llmtee`` lists our words, so that reading knows which they are.
+``llmtee.`` before it. ``llmteeWords`` lists our words, so that reading knows which they are. ``llmtee`` is the carry.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from typing import Any, Final, NamedTuple
 from llmtee import jsontext
 from llmtee.model import Conversation, Generation, Message
 
-MARK: Final = "llmtee"
+MARK: Final = "llmteeWords"
 _APART: Final = "llmtee."
-_MARKS: Final = re.compile(r"(llmtee\.)*llmtee")
+_MARKS: Final = re.compile(r"(llmtee\.)*llmteeWords")
 
 SESSION: Final = "sessionId"
 PERSON: Final = "person."

@@ -124,7 +124,8 @@ class _Chat:
             body["properties"] = words
         if self._trace_id() is not None:
             body["traceId"] = self._trace_id()
-        if self.settings.external_id and not self.ours.get("no_external_id"):
+        as_read = self.ours.get("no_external_id") == self.conversation.id
+        if self.settings.external_id and not as_read:
             body["externalId"] = self._external_id()
         self._participants(body)
         return self._as_read(body)

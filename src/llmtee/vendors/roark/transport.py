@@ -41,7 +41,7 @@ def auth(settings: Roark) -> Mapping[str, str]:
 def capabilities(settings: Roark) -> Capabilities:
     """The capability card."""
     once = (
-        "A chat that was read from a Roark payload without externalId is written without one again."
+        "A Roark payload without externalId is converted to one without; delivered, every chat has one."
         if settings.external_id
         else "Without externalId a chat whose answer was lost is held: sent again it could be stored twice."
     )
@@ -74,7 +74,7 @@ def judge(exchange: Exchange, settings: Roark) -> list[Verdict]:
 
 
 def _judge(exchange: Exchange) -> Verdict:
-    # The setting is not enough: a chat that was read without an id is written without one.
+    # The setting is not enough: a payload that was read without an id is written without one.
     recognised = "externalId" in exchange.request.body
     status = exchange.status
     if status == 409 and recognised:
