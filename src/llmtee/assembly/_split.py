@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from llmtee.assembly._assemble import FROM_MESSAGES, OURS, SESSION
-from llmtee.assembly._transcript import is_heard
+from llmtee.assembly._whole import FROM_MESSAGES, OURS, SESSION
+from llmtee.assembly._calls import is_heard
 from llmtee.model import (
     Choice,
     Conversation,
