@@ -21,33 +21,42 @@ def difference(wanted: Conversation, found: Conversation, events: Iterable[str])
     Returns:
         A JSON object, read by `restored`; ``None`` when nothing needs to be said.
     """
-    fields = [name for name in Conversation.model_fields if name not in ("kind", "messages")]
-    tree = wanted.model_dump(mode="json", include={*fields, "messages"})
-    said = {
-        name: tree[name] for name in fields if not _same(getattr(wanted, name), getattr(found, name))
-    }
-    messages = _messages(wanted.messages, found.messages, tree["messages"])
-    if messages:
-        said["messages"] = messages
-    return {"of": _digest(events), "fields": said} if said else None
+    names = [
+        name
+        for name in Conversation.model_fields
+        if name != "kind" and not _same(getattr(wanted, name), getattr(found, name))
+    ]
+    if not names:
+        return None
+    said = wanted.model_dump(mode="json", include={*names}, exclude_defaults=True)
+    said = {name: said.get(name, _default(name)) for name in names}
+    if "messages" in said and (pairs := _pairs(wanted.messages, found.messages)):
+        said["messages"] = {one.id: _changes(one, other) for one, other in pairs if one != other}
+    return {"of": _digest(events), "fields": said}
 
 
-def _messages(
-    wanted: tuple[Message, ...], found: tuple[Message, ...], tree: list[dict[str, Any]]
-) -> Any:
-    """The fields in which messages differ, by id; all messages, where there are others or in another order."""
+def _default(name: str) -> Any:
+    default = Conversation.model_fields[name].default
+    return list(default) if isinstance(default, tuple) else default
+
+
+def _pairs(
+    wanted: tuple[Message, ...], found: tuple[Message, ...]
+) -> list[tuple[Message, Message]]:
+    """The messages with those that were found; none where there are others or in another order."""
     ids = [message.id for message in wanted]
-    if ids != [message.id for message in found] or None in ids or len(set(ids)) < len(ids):
-        return tree
-    differing: dict[str, Any] = {}
-    for one, other, row in zip(wanted, found, tree, strict=True):
-        if one is not other and one != other:
-            differing[one.id or ""] = {
-                name: row[name]
-                for name in Message.model_fields
-                if getattr(one, name) != getattr(other, name)
-            }
-    return differing
+    if ids != [message.id for message in found] or len({*ids}) < len(ids):
+        return []
+    return list(zip(wanted, found, strict=True))
+
+
+def _changes(wanted: Message, found: Message) -> dict[str, Any]:
+    names = {
+        name
+        for name in Message.model_fields
+        if not _same(getattr(wanted, name), getattr(found, name))
+    }
+    return wanted.model_dump(mode="json", include=names)
 
 
 def _same(one: Any, other: Any) -> bool:

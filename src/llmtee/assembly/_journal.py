@@ -35,7 +35,7 @@ class Journal:
         gone = listed[length:]
         del listed[length:]
         self._undo.append((list.extend, (listed, gone)))
-        return gone
+        return list(gone)
 
     def put(self, mapping: dict[K, T], key: K, value: T) -> None:
         """Sets a key."""

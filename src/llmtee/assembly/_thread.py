@@ -223,11 +223,15 @@ class Thread:
             elif i == spot.skip and _is_one_answer(superseded) and message.role == "assistant":
                 # Our last answer as the application wrote it back, say without its <think> block.
                 reworded = superseded[-1]
+                # It keeps its id in the transcript; its old wording is kept beside it under another.
+                old = self.fold.entry(reworded.key, reworded.message.model_copy(update={"id": None}))
+                superseded[-1] = old
+                self.put_aside(old)
                 coming.append((key, message))
             else:
                 coming.append((key, self._heard(call, message, newest=False)))
         if superseded:
-            self._leave(spot.end, superseded, reworded, coming)
+            self._leave(spot.end, superseded, coming, reworded=reworded is not None)
         for key, what in coming:
             if isinstance(what, Entry):
                 self._restore(key, what)
@@ -241,22 +245,22 @@ class Thread:
         self,
         place: int,
         superseded: list[Entry],
-        reworded: Entry | None,
         coming: list[tuple[int, Message | Entry]],
+        *,
+        reworded: bool,
     ) -> None:
         """Keeps what gives way, beside the thread."""
         if self.fold.main is self:
             self.fold.flag("superseded_messages", len(superseded))
-        kept = list(superseded)
-        reason = "regenerated" if kept[0].message.role == "assistant" else "edited"
-        if reworded is not None:
-            # The message keeps its id in the transcript; its old wording stands in the branch under another.
-            old = self.fold.entry(reworded.key, reworded.message.model_copy(update={"id": None}))
-            kept[-1], reason = old, "reworded"
-            self.put_aside(old)
-        elif coming and isinstance(coming[0][1], Entry) and _siblings(coming[0][1], kept[0]):
+        first = superseded[0]
+        back = coming[0][1] if coming else None
+        if reworded:
+            reason = "reworded"
+        elif isinstance(back, Entry) and _siblings(back, first):
             reason = "choice"
-        self.fold.left(reason, self.before(place), kept)
+        else:
+            reason = "regenerated" if first.message.role == "assistant" else "edited"
+        self.fold.left(reason, self.before(place), superseded)
 
     def put_aside(self, entry: Entry) -> None:
         """Remembers a message that does not stand in the thread, in case the application goes on with it."""
