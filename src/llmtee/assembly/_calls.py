@@ -17,8 +17,14 @@ Order: TypeAlias = tuple[dt.datetime, dt.datetime, int, str]
 
 _NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 _UNUSED: dict[str, Any] = {
-    **{"input": (), "choices": (), "tools": (), "template": None, "native": None},
-    **{"name": None, "duration_ms": None, "extra": {}},
+    "input": (),
+    "choices": (),
+    "tools": (),
+    "template": None,
+    "native": None,
+    "name": None,
+    "duration_ms": None,
+    "extra": {},
 }
 """Fields of a call that a conversation has no place for. ``native`` repeats the whole history once more."""
 

@@ -89,10 +89,10 @@ class Fold:
         """A message with an id: its own, else one that follows from the session, the message and its number there."""
         number = self._numbers.get(key, 0) + 1
         own = message.id
-        if own is None or own in self._taken:
-            text = self.histories.text_of(key)
-            while (own := derive_id("message", self.scope, text, str(number))) in self._taken:
-                number += 1
+        text = self.histories.text_of(key) if own is None or own in self._taken else ""
+        while own is None or own in self._taken:
+            own = derive_id("message", self.scope, text, str(number))
+            number += own in self._taken
         self.journal.put(self._numbers, key, number)
         self.journal.put(self._taken, own, True)
         known = message if message.id == own else message.model_copy(update={"id": own})
@@ -191,9 +191,7 @@ class Fold:
         agent = call.event.agent.name if call.event.agent else None
         return owner, self.histories.paths[call.prompt] if agent is None else agent
 
-    def _new_side(
-        self, call: Call, owner: Owner, fork: Spot | None = None
-    ) -> tuple[Thread, Spot]:
+    def _new_side(self, call: Call, owner: Owner, fork: Spot | None = None) -> tuple[Thread, Spot]:
         """A new thread of side calls: a fork of the transcript, or with a history of its own."""
         main = self.main
         if fork is None or main is None:
@@ -206,7 +204,9 @@ class Fold:
             thread = Thread(self, main.before(fork.end), floor=shared, path=path)
             thread.prompt_path = main.prompt_path  # the same prompt is not repeated
             spot = Spot(-shared, shared, 0)
-        made = Fork("side_call", thread.after, thread.entries, thread, fork is None, call.event.agent, owner)
+        made = Fork(
+            "side_call", thread.after, thread.entries, thread, fork is None, call.event.agent, owner
+        )
         self.journal.push(self._forks, made)
         return thread, spot
 

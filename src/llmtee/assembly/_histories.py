@@ -175,7 +175,9 @@ def _plain_json(tree: dict[str, Any]) -> str | None:
     parts: Sequence[dict[str, Any]] = tree.get("parts", ())
     if tree.keys() != _PLAIN_MESSAGE or len(parts) != 1:
         return None
-    return parts[0]["text"] if parts[0].keys() == _PLAIN_PART and parts[0]["type"] == "text" else None
+    return (
+        parts[0]["text"] if parts[0].keys() == _PLAIN_PART and parts[0]["type"] == "text" else None
+    )
 
 
 def _digest(text: bytes) -> bytes:

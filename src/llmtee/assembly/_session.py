@@ -149,9 +149,9 @@ class Session:
         fold = self._folded()
         events = sorted(
             [*(call.event for call in self._calls.values()), *self._others.values()],
-            key=lambda event: self._calls[event.id].order
-            if event.id in self._calls
-            else order(event),
+            key=lambda event: (
+                self._calls[event.id].order if event.id in self._calls else order(event)
+            ),
         )
         return conversation_of(events, self._own_id(), fold)
 

@@ -30,12 +30,11 @@ def split(conversation: Conversation) -> list[Event]:
     For any other conversation, such as one that a vendor gave, the messages come back, in order, with their parts; but
     ids, and what is missing beside an answer, are filled in as `assemble` does.
     """
-    splitter = Splitter(conversation)
+    assembled = _is_assembled(conversation)
+    splitter = Splitter(conversation, assembled=assembled)
     step = _session_step(splitter)
     events: list[Event] = [*([step] if step else []), *splitter.events()]
-    if not _is_assembled(conversation):
-        return events
-    if assemble(events) == [conversation]:
+    if not assembled or assemble(events) == [conversation]:
         return events
     if step is None:
         step = _step(splitter, {})

@@ -43,8 +43,10 @@ _MOVED: dict[str, Any] = {
 class Splitter:
     """Makes the events of one conversation, each with an id of its own."""
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, *, assembled: bool) -> None:
         self.conversation = conversation
+        self.assembled = assembled
+        """Whether its tool runs were recorded as events, so that nothing need be added to them."""
         self.scope = conversation.session or conversation.id
         self.shared: dict[str, Any] = {
             "session": self.scope,
@@ -118,7 +120,11 @@ class Splitter:
     def _told(self, count: int, place: int) -> list[Message]:
         """The first ``count`` messages, with the prompt that held when the one at ``place`` was answered."""
         history = self._plain[self._prompt_size : count]
-        return [*self._prompt_at(place), *history] if count >= self._prompt_size else self._plain[:count]
+        return (
+            [*self._prompt_at(place), *history]
+            if count >= self._prompt_size
+            else self._plain[:count]
+        )
 
     def _prompt_at(self, place: int) -> list[Message]:
         until = (prompt for last, prompt in self._prompts if place <= last)
@@ -178,8 +184,10 @@ class Splitter:
         choices = []
         if answer:
             said = self._reworded.pop(made.event or "", None)
-            worded = message if said is None else message.model_copy(
-                update={"parts": said.parts, "extra": said.extra}
+            worded = (
+                message
+                if said is None
+                else message.model_copy(update={"parts": said.parts, "extra": said.extra})
             )
             further = self._choices.pop(made.event or "", [])
             choices = [_choice(one, started, ended) for one in (worded, *further)]
@@ -246,7 +254,7 @@ class Splitter:
     def _placed(self, run: ToolRun) -> ToolRun:
         known = {name: value for name, value in self.shared.items() if value is not None}
         missing = {name: value for name, value in known.items() if getattr(run, name) is None}
-        update = {**(missing if run.session is None else {}), "session": self.scope}
+        update = {**({} if self.assembled else missing), "session": self.scope}
         return run.model_copy(update={**update, "id": self.unique(run.id, "tool_run", run.id)})
 
     def unique(self, own: str | None, *names: str) -> str:

@@ -224,7 +224,9 @@ class Thread:
                 # Our last answer as the application wrote it back, say without its <think> block.
                 reworded = superseded[-1]
                 # It keeps its id in the transcript; its old wording is kept beside it under another.
-                old = self.fold.entry(reworded.key, reworded.message.model_copy(update={"id": None}))
+                old = self.fold.entry(
+                    reworded.key, reworded.message.model_copy(update={"id": None})
+                )
                 superseded[-1] = old
                 self.put_aside(old)
                 coming.append((key, message))
