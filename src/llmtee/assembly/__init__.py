@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmtee.assembly._assemble import assemble
 from llmtee.assembly._segments import fit, following
+from llmtee.assembly._session import Session
 from llmtee.assembly._split import split
 
-__all__ = ["assemble", "fit", "following", "split"]
+__all__ = ["Session", "assemble", "fit", "following", "split"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def overlap(known: Sequence[str], seen: Sequence[str]) -> int:
+def overlap(known: Sequence[int], seen: Sequence[int]) -> int:
     """How many of the last of ``known`` are the first of ``seen``: the most that fit."""
     if len(known) <= len(seen) and seen[: len(known)] == known:
         return len(known)
@@ -16,7 +16,7 @@ def overlap(known: Sequence[str], seen: Sequence[str]) -> int:
     return length
 
 
-def longest_run(known: Sequence[str], seen: Sequence[str]) -> tuple[int, int]:
+def longest_run(known: Sequence[int], seen: Sequence[int]) -> tuple[int, int]:
     """The longest start of ``seen`` that stands anywhere in ``known``, as ``(start, length)``.
 
     Of several equally long ones: that at the start of ``known``, else the last.
@@ -29,7 +29,7 @@ def longest_run(known: Sequence[str], seen: Sequence[str]) -> tuple[int, int]:
     return best
 
 
-def _prefix_lengths(text: Sequence[str], pattern: Sequence[str]) -> list[int]:
+def _prefix_lengths(text: Sequence[int], pattern: Sequence[int]) -> list[int]:
     """For each place in ``text``, how much of the start of ``pattern`` ends there."""
     borders = _borders(pattern)
     found, length = [], 0
@@ -42,7 +42,7 @@ def _prefix_lengths(text: Sequence[str], pattern: Sequence[str]) -> list[int]:
     return found
 
 
-def _borders(pattern: Sequence[str]) -> list[int]:
+def _borders(pattern: Sequence[int]) -> list[int]:
     borders, length = [0] * len(pattern), 0
     for i in range(1, len(pattern)):
         while length and pattern[i] != pattern[length]:

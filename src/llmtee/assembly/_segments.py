@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from llmtee.assembly._assemble import assemble
 from llmtee.assembly._split import split
-from llmtee.model import Conversation, Event, Item, conversation_id
+from llmtee.model import Branch, Conversation, Event, Item, conversation_id
 
 
 def fit(items: Iterable[Item], grain: Literal["event", "conversation"]) -> list[Item]:
@@ -40,10 +40,12 @@ def following(conversation: Conversation, sent: Conversation, segment: int) -> C
         segment: the number of the new segment, from 1.
 
     Returns:
-        The conversation with only those messages and tool runs that ``sent`` had not, by id; ``None`` when there
-        are none. It starts and ends when they did, where that is known.
+        The conversation with only those messages and tool runs that ``sent`` had not, by id, and with the branches
+        that hold messages it had not, neither in the transcript nor beside it; ``None`` when neither messages nor
+        tool runs are new. It starts and ends when they did, where that is known.
     """
     old_messages = {message.id for message in sent.messages}
+    old_beside = {message.id for branch in sent.branches for message in branch.messages}
     old_runs = {run.id for run in sent.tool_runs}
     messages = tuple(message for message in conversation.messages if message.id not in old_messages)
     runs = tuple(run for run in conversation.tool_runs if run.id not in old_runs)
@@ -57,8 +59,22 @@ def following(conversation: Conversation, sent: Conversation, segment: int) -> C
             "id": conversation_id(conversation.session or conversation.id, segment),
             "segment": segment,
             "messages": messages,
+            "branches": tuple(_new_in(conversation.branches, old_messages | old_beside)),
             "tool_runs": runs,
             "started_at": min(times, default=conversation.started_at),
             "ended_at": max(times, default=conversation.ended_at),
         }
     )
+
+
+def _new_in(branches: Iterable[Branch], old: set[str | None]) -> Iterator[Branch]:
+    """The branches with only the messages that are not ``old``, after the message that they follow then."""
+    for branch in branches:
+        after, new = branch.after, []
+        for message in branch.messages:
+            if message.id not in old:
+                new.append(message)
+            elif not new:
+                after = message.id
+        if new:
+            yield branch.model_copy(update={"after": after, "messages": tuple(new)})

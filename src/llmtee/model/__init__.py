@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from llmtee.model.conversation import Conversation, conversation_id
+from llmtee.model.conversation import Branch, Conversation, conversation_id
 from llmtee.model.event import (
     Choice,
     Event,
@@ -39,6 +39,7 @@ __all__ = [
     "ROLES",
     "Agent",
     "AnyPart",
+    "Branch",
     "Choice",
     "CitationPart",
     "ContentPart",

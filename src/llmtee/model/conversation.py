@@ -4,10 +4,34 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from llmtee.model._base import JsonObject, Tagged, Text, Time
+from llmtee.model._base import Frozen, JsonObject, Tagged, Text, Time
 from llmtee.model.event import ToolRun
 from llmtee.model.ids import derive_id
 from llmtee.model.message import Agent, Message, Person
+
+
+class Branch(Frozen):
+    """Messages that are no part of the transcript: what was superseded, was not chosen, or went on beside it."""
+
+    reason: Text
+    """Why they stand here:
+
+    - ``edited``: a message was rewritten, and it and what followed gave way.
+    - ``regenerated``: another answer was asked for, and it gave way.
+    - ``choice``: a further answer of the same call, which the application did not go on with.
+    - ``reworded``: an answer as the model gave it; the application has written it back in other words.
+    - ``prompt``: a system prompt that another one replaced. It held for all answers up to ``after``.
+    - ``side_call``: what a sub-agent, a tool or another prompt asked a model while the conversation went on.
+    """
+    after: Text | None = None
+    """Id of the message that it follows, in the transcript or in another branch; ``None`` at the start."""
+    messages: tuple[Message, ...] = ()
+    detached: bool = False
+    """Whether its calls were not told what stands before it, as a sub-agent with a history of its own."""
+    agent: Agent | None = None
+    """Of a side call: the agent that made it."""
+    parent: Text | None = None
+    """Of a side call: id of the event that it is a step of, such as a tool run."""
 
 
 class Conversation(Tagged):
@@ -22,6 +46,8 @@ class Conversation(Tagged):
     segment: int = 0
     """Counts the parts of a session that were closed one after another, from 0."""
     messages: tuple[Message, ...] = ()
+    branches: tuple[Branch, ...] = ()
+    """What is kept beside the transcript, in the order in which it was left."""
     tool_runs: tuple[ToolRun, ...] = ()
     """Runs that were recorded as events or that a vendor lists apart from the messages.
 

@@ -18,6 +18,7 @@ from llmtee.model import (
     ROLES,
     Agent,
     AnyPart,
+    Branch,
     Choice,
     CitationPart,
     Conversation,
@@ -371,8 +372,8 @@ def events() -> st.SearchStrategy[ModelCall | ToolRun | Step]:
     return model_calls() | tool_runs() | steps()
 
 
-def conversations() -> st.SearchStrategy[Conversation]:
-    """Any conversation, assembled by us or not."""
+def conversation_messages() -> st.SearchStrategy[Message]:
+    """Messages as they stand in a conversation."""
     generation = st.builds(
         Generation,
         event=_maybe(names()),
@@ -387,7 +388,7 @@ def conversations() -> st.SearchStrategy[Conversation]:
         ended_at=_maybe(times()),
         error=_maybe(errors()),
     )
-    message = st.builds(
+    return st.builds(
         Message,
         role=_roles(),
         parts=_tuples(parts(), 3),
@@ -403,12 +404,31 @@ def conversations() -> st.SearchStrategy[Conversation]:
         tags=_tuples(names(), 1),
         source_ids=st.dictionaries(names(), names(), max_size=1),
     )
+
+
+def branches() -> st.SearchStrategy[Branch]:
+    """What may stand beside a transcript, after a message that need not be there."""
+    reasons = ("edited", "regenerated", "choice", "reworded", "prompt", "side_call", "odd")
+    return st.builds(
+        Branch,
+        reason=st.sampled_from(reasons),
+        after=_maybe(names()),
+        messages=_tuples(conversation_messages(), 2),
+        detached=st.booleans(),
+        agent=_maybe(agents()),
+        parent=_maybe(names()),
+    )
+
+
+def conversations() -> st.SearchStrategy[Conversation]:
+    """Any conversation, assembled by us or not."""
     return st.builds(
         Conversation,
         id=st.uuids(version=5).map(str) | names(),
         session=_maybe(names()),
         segment=st.integers(0, 3),
-        messages=_tuples(message, 4),
+        messages=_tuples(conversation_messages(), 4),
+        branches=_tuples(branches(), 1),
         tool_runs=_tuples(tool_runs(), 2),
         agents=_tuples(agents(), 2),
         people=_tuples(people(), 2),
