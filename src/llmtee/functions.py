@@ -16,7 +16,7 @@ from llmtee.assembly import assemble, fit
 from llmtee.errors import InputError, UnknownName, UsageError
 from llmtee.fidelity import Ledger, explain_fitting, explain_rendering
 from llmtee.model import Conversation, EventBase, Item, Step
-from llmtee.spec import ExporterSettings, Note, Request, Vendor, WireItem
+from llmtee.spec import ExporterSettings, Note, Request, Vendor, WireItem, outgoing
 
 __all__ = ["Rendered", "assemble", "explain", "parse", "render"]
 
@@ -26,14 +26,14 @@ class Rendered:
     """One item as a vendor gets it."""
 
     item: Item
-    """What it was made from: an event or a conversation, of the vendor's own grain."""
+    """What it was made from: an event or a conversation, of the vendor's own grain, redacted as the settings say."""
     vendor: Vendor[Any]
     settings: ExporterSettings
     wire: WireItem
 
     @property
     def skip(self) -> str | None:
-        """Why the vendor has no place for the item; ``None`` when it has."""
+        """Why the vendor has no place for the item, or it is filtered out; ``None`` when it is sent."""
         return self.wire.skip
 
     @property
@@ -81,10 +81,8 @@ def render(items: Iterable[Item], vendor: str | ExporterSettings) -> list[Render
         UnknownName: no vendor has that name.
     """
     found, settings = _vendor(vendor)
-    return [
-        Rendered(item, found, settings, found.render(item, settings))
-        for item in fit(items, found.grain)
-    ]
+    leaving = (outgoing(found, item, settings) for item in fit(items, found.grain))
+    return [Rendered(one.item, found, settings, one.wire) for one in leaving]
 
 
 def parse(payload: Any, name: str) -> list[Item]:

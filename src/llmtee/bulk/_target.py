@@ -12,7 +12,7 @@ from llmtee.assembly import fit
 from llmtee.errors import RenderError, UnknownName, UsageError
 from llmtee.formats import canonical, records
 from llmtee.model import Item, ModelCall
-from llmtee.spec import ExporterSettings, Format, Vendor, WireItem
+from llmtee.spec import ExporterSettings, Format, Vendor, WireItem, outgoing
 
 _BATCH = 1000
 """Items of the event grain that are packed at a time, so that a long file need not fit into memory."""
@@ -100,7 +100,7 @@ class _VendorTarget:
         wires: list[WireItem] = []
         for item in items:
             try:
-                wire = self.vendor.render(item, self.settings)
+                wire = outgoing(self.vendor, item, self.settings).wire
             except RenderError as error:
                 yield error
                 continue

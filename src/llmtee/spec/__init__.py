@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmtee.spec.format import Format
+from llmtee.spec.outgoing import Outgoing, outgoing
 from llmtee.spec.settings import Env, ExporterSettings
 from llmtee.spec.trimming import middle, trim_middle
 from llmtee.spec.vendor import Capabilities, Limits, RetryPolicy, State, Vendor
@@ -29,6 +30,7 @@ __all__ = [
     "Format",
     "Limits",
     "Note",
+    "Outgoing",
     "Rejected",
     "Request",
     "Retry",
@@ -43,5 +45,6 @@ __all__ = [
     "error_text",
     "judge_plainly",
     "middle",
+    "outgoing",
     "trim_middle",
 ]
