@@ -24,7 +24,7 @@ _KEY_PREFIXES = (
     *("pplx-", "lsv2_", "npm_", "pypi-", "SG.", "eyJ", "hh_", "pk-lf-"),
 )
 _KEY = re.compile(
-    r"(?<![A-Za-z0-9])(?:"
+    r"(?<![A-Za-z])(?:"
     r"sk-[A-Za-z0-9_-]{16,}+"  # OpenAI, Anthropic (sk-ant-), OpenRouter, Langfuse
     r"|[sr]k_(?:live|test)_[A-Za-z0-9]{10,}+|whsec_[A-Za-z0-9+/=]{20,}+"  # Stripe
     r"|AIza[A-Za-z0-9_-]{30,}+|ya29\.[A-Za-z0-9_-]{20,}+|GOCSPX-[A-Za-z0-9_-]{20,}+"  # Google
@@ -258,7 +258,6 @@ def kind_of_key(name: str) -> str | None:
     if plain in _KEY_NAMES:
         return _KEY_NAMES[plain]
     for kind, pattern in _NAMED.items():
-        if any(hint in plain for hint in _HINTS[kind]):
-            if pattern.search(plain):
-                return kind
+        if any(hint in plain for hint in _HINTS[kind]) and pattern.search(plain):
+            return kind
     return None

@@ -1,6 +1,6 @@
-"""Text as its reader would see it: JSON escapes and percent escapes undone, with the way back to where each stood.
+r"""Text as its reader would see it: JSON escapes and percent escapes undone, with the way back to where each stood.
 
-A value may stand in JSON that stands in a string, as the arguments of tools do, where ``@`` may be written ``\\u0040``.
+A value may stand in JSON that stands in a string, as the arguments of tools do, where ``@`` may be written ``\u0040``.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from llmtee.privacy._detectors import DETECTORS, GROUPS
 from llmtee.privacy._fields import OWN_IDS, kind_of
 from llmtee.privacy._paths import Matcher, parse
 from llmtee.privacy._text import FAILED, Action, Texts
-from llmtee.privacy._walk import GONE, Walk
+from llmtee.privacy._walk import GONE, SHORTEST_KNOWN, Walk
 
 Function = Callable[[str, str], str | None]
 """Takes a text and the path where it stands; gives the text to keep, or ``None`` to drop it."""
@@ -61,6 +61,9 @@ class Redaction(BaseModel):
     """Fields whose whole value goes: ``properties.email``, ``input[].parts[].text``, ``**.authorization``."""
     functions: tuple[Function, ...] = ()
     """Your own: each takes a text and its path, and gives the text to keep or ``None`` to drop it."""
+    texts: tuple[SecretStr, ...] = ()
+    """Texts that go wherever they stand, such as keys that your application holds. A ``Tee`` adds its exporters' keys where
+    ``api_key`` is looked for."""
     action: Action = "replace"
     """``replace``: ``[email]``. ``pseudonym``: ``[email:kqvzthrmwbxn]``, the same for the same value. ``drop``: nothing."""
     key: SecretStr | None = None
@@ -94,6 +97,17 @@ class Redaction(BaseModel):
                 )
         found = (one for name in names for one in GROUPS.get(name, (name,)))
         return tuple(sorted(set(found)))
+
+    @field_validator("texts")
+    @classmethod
+    def _long_enough(cls, texts: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(text.get_secret_value()) < SHORTEST_KNOWN for text in texts):
+            raise PydanticCustomError(
+                "short_text",
+                "a text of fewer than {size} characters would be found in half of all words",
+                {"size": SHORTEST_KNOWN},
+            )
+        return texts
 
     @field_validator("paths")
     @classmethod
@@ -188,26 +202,19 @@ class Redaction(BaseModel):
         return str(self.apply({"session": session}).value.get("session", FAILED))
 
     def knowing(self, secrets: tuple[str, ...]) -> Redaction:
-        """This, which also takes out these very texts, wherever they stand: an application's own keys."""
-        return self.model_copy(update={"functions": (*self.functions, _Literal(secrets))})
+        """This, with more ``texts``."""
+        texts = (*self.texts, *(SecretStr(secret) for secret in secrets))
+        return self.model_copy(update={"texts": texts})
 
     def _walk(self) -> Walk:
-        return Walk(self._texts, self._matcher, self.functions, frozenset(self.detect), self.action)
-
-
-class _Literal:
-    """Takes known secrets out of a text. Cannot print them."""
-
-    def __init__(self, secrets: tuple[str, ...]) -> None:
-        self._secrets = tuple(SecretStr(secret) for secret in secrets)
-
-    def __call__(self, text: str, path: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret.get_secret_value(), "[api_key]")
-        return text
-
-    def __repr__(self) -> str:
-        return f"<{len(self._secrets)} known secrets>"
+        return Walk(
+            self._texts,
+            self._matcher,
+            functions=self.functions,
+            detect=frozenset(self.detect),
+            action=self.action,
+            known={text.get_secret_value(): "secret" for text in self.texts},
+        )
 
 
 def _is_canonical(path: str) -> bool:

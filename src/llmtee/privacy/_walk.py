@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from llmtee import jsontext
@@ -29,15 +29,17 @@ class Walk:
         self,
         texts: Texts,
         matcher: Matcher,
+        *,
         functions: Iterable[Callable[[str, str], str | None]],
         detect: frozenset[str],
         action: Action,
+        known: Mapping[str, str],
     ) -> None:
         self._texts, self._matcher, self._detect, self._action = texts, matcher, detect, action
         self._functions = tuple(functions)
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
-        self._known: dict[str, str] = {}
+        self._known = dict(known)
         self._nested = 0
 
     def run(self, value: Any) -> Any:
@@ -84,7 +86,7 @@ class Walk:
         inner = self._matcher.step(states, key.lower())
         if key == "arguments_text":  # one field in two forms
             inner |= self._matcher.step(states, "arguments")
-        if key in STRINGS and kind == "node" and isinstance(item, str):
+        if key in STRINGS and kind in ("node", "id") and isinstance(item, str):
             inner |= self._matcher.step(inner, STRINGS[key])
         if key == "agent_version":
             inner |= self._matcher.step(self._matcher.step(states, "agent"), "version")
