@@ -35,7 +35,7 @@ def failure() -> llmtee.model.ErrorInfo:  # type: ignore[name-defined]
     from llmtee.model import ErrorInfo  # noqa: PLC0415
 
     try:
-        raise ValueError(TEXT)
+        int(TEXT)
     except ValueError as error:
         text = "".join(traceback.format_exception(error))
     return ErrorInfo(message=text, details={"body": TEXT})
@@ -68,7 +68,11 @@ def log_everything(tee: llmtee.Tee, number: int = 0) -> None:
                             }
                         ],
                     },
-                    {"role": "tool", "tool_call_id": "call_1", "content": json.dumps({"got": TEXT})},
+                    {
+                        "role": "tool",
+                        "tool_call_id": "call_1",
+                        "content": json.dumps({"got": TEXT}),
+                    },
                 ],
                 "extra_headers": {"Authorization": f"Bearer {TOKEN}", "x-api-key": TOKEN},
                 "mcp_servers": [{"url": "https://m.example", "authorization_token": TOKEN}],
@@ -82,7 +86,10 @@ def log_everything(tee: llmtee.Tee, number: int = 0) -> None:
                     {
                         "index": 0,
                         "finish_reason": "stop",
-                        "message": {"role": "assistant", "content": f"I charged {CARD} with {KEY}."},
+                        "message": {
+                            "role": "assistant",
+                            "content": f"I charged {CARD} with {KEY}.",
+                        },
                     }
                 ],
             },
@@ -107,11 +114,12 @@ def main(directory: str, end: str, *servers: str) -> None:
     tee = llmtee.Tee(exporters, dir=directory, redact=REDACTION, strict=False, exit_timeout=2)
     for number in range(3):
         log_everything(tee, number)
-    print("logged", flush=True)
+    sys.stdout.write("logged\n")
+    sys.stdout.flush()
     if end == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     tee.flush(3)
-    print(tee.stats(), tee.dead_letters(), tee, tee.stats().to_json())
+    sys.stdout.write(repr([tee.stats(), tee.dead_letters(), tee, tee.stats().to_json()]))
 
 
 def found_in(directory: Path) -> list[str]:

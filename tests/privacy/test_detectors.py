@@ -84,7 +84,9 @@ LEFT = {
 
 
 def one(name: str, text: str) -> str:
-    return str(Redaction(detect=(name,)).apply({"properties": {"x": text}}).value["properties"]["x"])
+    return str(
+        Redaction(detect=(name,)).apply({"properties": {"x": text}}).value["properties"]["x"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -264,7 +264,7 @@ def test_a_key_prints_nowhere(name: str, tmp_path: Path, caplog: Any) -> None:
 
 
 def test_a_traceback_with_variables_does_not_hold_the_key(tmp_path: Path) -> None:
-    code = f"""
+    code = """
 import sys, traceback, llmtee
 from llmtee.delivery import Exporter, Tuning
 from llmtee.delivery import http

@@ -12,16 +12,39 @@ from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from llmtee import jsontext
-from llmtee.model import Conversation, ModelCall, conversation_id
+from llmtee.assembly import assemble
+from llmtee.model import (
+    Agent,
+    Choice,
+    Conversation,
+    ErrorInfo,
+    Message,
+    ModelCall,
+    Person,
+    TextPart,
+    ToolRun,
+    conversation_id,
+)
 from llmtee.privacy import DETECTORS, Redaction
 from llmtee.testing import strategies
 
 CARD, EMAIL, KEY = "4111 1111 1111 1111", "alice@example.com", "sk-proj-Ab12Cd34Ef56Gh78"
 PSEUDONYMS: dict[str, Any] = {"action": "pseudonym", "key": "a key of the application"}
-PATHS = ("properties.*", "**.secret", "input[].parts[].text", "messages[0].parts", "person.id", "error")
+PATHS = (
+    "properties.*",
+    "**.secret",
+    "input[].parts[].text",
+    "messages[0].parts",
+    "person.id",
+    "error",
+)
 
-SENSITIVE = st.sampled_from([CARD, EMAIL, KEY, "Bearer ab12cd34ef56", "+49 151 23456789", "10.0.0.1"])
-JOINTS = st.sampled_from(["", " ", ".", "@", "[", "]", '"', "\\", "\\u0040", "%40", "\n", "4", "1 ", "=", "password="])
+SENSITIVE = st.sampled_from(
+    [CARD, EMAIL, KEY, "Bearer ab12cd34ef56", "+49 151 23456789", "10.0.0.1"]
+)
+JOINTS = st.sampled_from(
+    ["", " ", ".", "@", "[", "]", '"', "\\", "\\u0040", "%40", "\n", "4", "1 ", "=", "password="]
+)
 TEXTS = st.lists(SENSITIVE | JOINTS | strategies.texts(8), max_size=8).map("".join)
 JSON = st.recursive(
     TEXTS | st.integers() | st.none() | st.booleans() | st.just(int(CARD.replace(" ", ""))),
@@ -54,7 +77,9 @@ def test_twice_is_once_and_the_input_is_untouched(
     assert redaction.item(item)[0] == once
 
 
-APART = st.sampled_from([" ", "\n", "\\n", ", ", '"', "\\\"", "(", "; "]) | strategies.texts(8).map(lambda t: f" {t} ")
+APART = st.sampled_from([" ", "\n", "\\n", ", ", '"', '\\"', "(", "; "]) | strategies.texts(8).map(
+    lambda t: f" {t} "
+)
 
 
 @given(st.lists(st.tuples(APART, SENSITIVE), min_size=1, max_size=4), APART)
@@ -315,3 +340,46 @@ def test_the_short_form() -> None:
     redaction = Redaction.model_validate("secrets, email, properties.notes, **.authorization")
     assert redaction.detect == ("api_key", "bearer", "email", "password")
     assert redaction.paths == ("properties.notes", "**.authorization")
+
+
+def test_a_path_of_an_event_leads_there_in_a_conversation_too() -> None:
+    failed = ErrorInfo(message="err of Zoe")
+    asked = Message(role="user", parts=(TextPart(text="ask of Zoe"),))
+    said = Message(role="assistant", parts=(TextPart(text="say of Zoe"),))
+    events = [
+        ModelCall(
+            id="e-1",
+            session="s",
+            agent=Agent(name="agent of Zoe"),
+            person=Person(id="id of Zoe", properties={"age": 77123}),
+            properties={"notes": "note of Zoe", "n": 77123},
+            metrics={"m": "metric of Zoe"},
+            input=(asked,),
+            choices=(Choice(message=said),),
+        ),
+        ToolRun(session="s", name="t", arguments={"a": "arg of Zoe"}, error=failed),
+    ]
+    [talk] = assemble(events)
+    for path, word in {
+        "input[].parts[].text": "ask of Zoe",
+        "choices[].message.parts[].text": "say of Zoe",
+        "input": "ask of Zoe",
+        "properties.notes": "note of Zoe",
+        "properties.n": '"n": 77123',
+        "person.properties.age": '"age": 77123',
+        "metrics.m": "metric of Zoe",
+        "person.id": "id of Zoe",
+        "agent.name": "agent of Zoe",
+        "arguments.a": "arg of Zoe",
+        "error.message": "err of Zoe",
+    }.items():
+        assert word in json.dumps(talk.to_json())
+        for options in ({}, {"action": "drop"}, PSEUDONYMS):
+            redaction = Redaction(paths=(path,), **options)
+            done, _ = redaction.item(talk)
+            assert word not in json.dumps(done.to_json()), path
+            assert done == redaction.item(done)[0]
+    ids = Redaction(paths=("id", "session"), **PSEUDONYMS)
+    run, _ = ids.item(events[1])
+    in_one = ids.item(talk)[0].tool_runs[0]
+    assert (in_one.id, in_one.session) == (run.id, run.session)

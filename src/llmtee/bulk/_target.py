@@ -12,6 +12,7 @@ from llmtee.assembly import fit
 from llmtee.errors import RenderError, UnknownName, UsageError
 from llmtee.formats import canonical, records
 from llmtee.model import Item, ModelCall
+from llmtee.privacy import Predicate, Redaction, declined
 from llmtee.spec import ExporterSettings, Format, Vendor, WireItem, outgoing
 
 _BATCH = 1000
@@ -37,20 +38,36 @@ Outcome: TypeAlias = Written | Skipped | RenderError
 Target: TypeAlias = Callable[[Iterable[Item]], Iterator[Outcome]]
 
 
-def target_of(name: str | ExporterSettings) -> Target:
+def target_of(
+    name: str | ExporterSettings,
+    *,
+    where: Predicate | None = None,
+    sample: float = 1.0,
+    redact: Redaction | None = None,
+) -> Target:
     """What turns items into the records of a target.
 
     Args:
         name: a vendor's name or settings, ``llmtee``, or a format that can be written.
+        where: as in ``ExporterSettings``; a vendor is asked about items of its own grain, a format as they are read.
+        sample: as there.
+        redact: as there.
 
     Raises:
         UnknownName: there is no such target.
-        UsageError: the format can only be read.
+        UsageError: the format can only be read, or both settings and what they would say are given.
     """
+    leaving = {"where": where, "sample": sample, "redact": redact}
     if isinstance(name, ExporterSettings):
+        if leaving != {"where": None, "sample": 1.0, "redact": None}:
+            raise UsageError("say where, sample and redact in the vendor's settings")
         return _VendorTarget(registry.vendor(name.vendor), config.resolve(name, need_key=False))
     if name in registry.vendor_names():
-        return target_of(registry.vendor(name).settings())
+        return target_of(registry.vendor(name).settings.model_validate(leaving))
+    return _Leaving(_format_target(name), where, sample, redact)
+
+
+def _format_target(name: str) -> Target:
     if name == canonical.NAME:
         return _canonical
     if name not in registry.format_names():
@@ -79,6 +96,24 @@ class _FormatTarget:
                     yield Written({**records.envelope(event), **self.form.encode(event)})
                 else:
                     yield Skipped(f"{self.form.name} has no place for a {event.kind}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaving:
+    """A format's records, of the items that may leave and as they may leave."""
+
+    target: Target
+    where: Predicate | None
+    sample: float
+    redact: Redaction | None
+
+    def __call__(self, items: Iterable[Item]) -> Iterator[Outcome]:
+        for item in items:
+            reason = declined(item, self.where, self.sample)
+            if reason is not None:
+                yield Skipped(reason)
+            else:
+                yield from self.target([item if self.redact is None else self.redact.item(item)[0]])
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,17 @@ import typer
 from llmtee import bulk
 from llmtee.cli import _console as console
 from llmtee.cli._input import Failures
-from llmtee.cli._options import STDIN, FromOption, InArgument, JsonOption, existing
+from llmtee.cli._options import (
+    STDIN,
+    FromOption,
+    InArgument,
+    JsonOption,
+    RedactOption,
+    SampleOption,
+    WhereOption,
+    existing,
+    leaving_of,
+)
 from llmtee.cli._progress import followed
 from llmtee.cli._run import complain
 from llmtee.errors import UsageError
@@ -29,6 +39,9 @@ def convert(
         str, typer.Option("--output", "-o", metavar="OUT", help="File to write; - is stdout.")
     ] = _STDOUT,
     source_format: FromOption = "auto",
+    where: WhereOption = None,
+    sample: SampleOption = 1.0,
+    redact: RedactOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Turn files of one shape into a file of another.
@@ -37,6 +50,7 @@ def convert(
     """
     if as_json and output == _STDOUT:
         raise UsageError("--json needs -o FILE: without it, stdout holds the records")
+    leaving = leaving_of(where, sample, redact)
     paths = existing(sources)
     _spare_inputs(paths, output)
     failures = Failures()
@@ -47,6 +61,7 @@ def convert(
                 output,
                 source=source_format,
                 target=target,
+                **leaving,
                 on_error=failures.add,
             )
     except KeyboardInterrupt:

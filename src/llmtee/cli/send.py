@@ -11,7 +11,17 @@ import typer
 from llmtee.cli import _console as console
 from llmtee.cli._deliver import deliver
 from llmtee.cli._input import Input
-from llmtee.cli._options import FromOption, InArgument, JsonOption, settings_of, vendors_named
+from llmtee.cli._options import (
+    FromOption,
+    InArgument,
+    JsonOption,
+    RedactOption,
+    SampleOption,
+    WhereOption,
+    leaving_of,
+    settings_of,
+    vendors_named,
+)
 from llmtee.cli._plan import plan
 from llmtee.cli._run import SOME_FAILED
 
@@ -21,6 +31,9 @@ def send(
     *,
     to: Annotated[str, typer.Option("--to", metavar="VENDOR[,...]", help="Vendors to send to.")],
     source_format: FromOption = "auto",
+    where: WhereOption = None,
+    sample: SampleOption = 1.0,
+    redact: RedactOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; nothing leaves.")
     ] = False,
@@ -37,7 +50,10 @@ def send(
 
     Conversations are assembled for the vendors that take conversations.
     """
-    exporters = [settings_of(vendor, need_key=not dry_run) for vendor in vendors_named(to)]
+    leaving = leaving_of(where, sample, redact)
+    exporters = [
+        settings_of(vendor, need_key=not dry_run, leaving=leaving) for vendor in vendors_named(to)
+    ]
     given = Input(sources, source_format)
     if dry_run:
         planned = plan(given, exporters)
@@ -47,7 +63,9 @@ def send(
             planned.show()
         return given.failures.code
     with TemporaryDirectory(prefix="llmtee-") as temporary:
-        sent = deliver(given, exporters, directory or Path(temporary), timeout)
+        # What is taken out is not kept in the event log either.
+        own = leaving.get("redact")
+        sent = deliver(given, exporters, directory or Path(temporary), timeout, redact=own)
     if as_json:
         console.print_json({**sent.to_json(), "failed": given.failures.to_json()})
     else:

@@ -10,7 +10,7 @@ name      the field of that name, in any case of letters
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 Step: TypeAlias = str | int
@@ -61,12 +61,45 @@ def parse(path: str) -> tuple[str | int, ...]:
     return tuple(steps)
 
 
+_OF_MESSAGES = re.compile(
+    r"input\[\d*\]|choices\[\d*\]\.message|input(?![\w.])|choices(?![\w.])", re.IGNORECASE
+)
+_OF_MANY = {"person": "people[]", "agent": "agents[]"}
+_IDS_IN_CONVERSATION = {
+    "id": ("id", "tool_runs[].id", "messages[].generation.event"),
+    "parent": ("tool_runs[].parent",),
+    "session": ("session", "tool_runs[].session"),
+    "trace_id": ("trace_id", "tool_runs[].trace_id"),
+}
+
+
+def in_conversation(path: str) -> tuple[str, ...]:
+    """Where a path of an event leads in the conversation that the event becomes a part of.
+
+    Its messages are the conversation's; its other fields stand in the messages, the tool runs, or above them.
+    """
+    if path.lower() in _IDS_IN_CONVERSATION:
+        return _IDS_IN_CONVERSATION[path.lower()]
+    found = [path, f"**.{path}"]
+    if said := _OF_MESSAGES.match(path):
+        entries = "[]" if said[0].endswith(("]", "message")) else ""
+        found.append(f"messages{entries}{path[said.end() :]}")
+    head, dot, rest = path.partition(".")
+    if head.lower() in _OF_MANY:
+        found.append(f"{_OF_MANY[head.lower()]}{dot}{rest}")
+    return tuple(found)
+
+
 class Matcher:
     """Several paths, matched step by step while a value is walked."""
 
-    def __init__(self, paths: Iterable[str]) -> None:
-        self._patterns = [parse(path) for path in paths]
-        self.labels = [_label(pattern) for pattern in self._patterns]
+    def __init__(
+        self, paths: Iterable[str], *, also: Callable[[str], Iterable[str]] = lambda path: (path,)
+    ) -> None:
+        """``also`` gives the paths that are tried in the place of each, under its label."""
+        tried = [(parse(found), _label(parse(path))) for path in paths for found in also(path)]
+        self._patterns = [pattern for pattern, _ in tried]
+        self._labels = [label for _, label in tried]
         self.start = self._closed((i, 0) for i in range(len(self._patterns)))
 
     def step(self, states: States, step: Step) -> States:
@@ -79,7 +112,7 @@ class Matcher:
         """The label of a path that ends here."""
         for pattern, place in states:
             if place == len(self._patterns[pattern]):
-                return self.labels[pattern]
+                return self._labels[pattern]
         return None
 
     def matches(self, *steps: Step) -> bool:

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 from llmtee.model import Conversation, Item, conversation_id
 from llmtee.privacy._detectors import DETECTORS, GROUPS
 from llmtee.privacy._fields import OWN_IDS, kind_of
-from llmtee.privacy._paths import Matcher, parse
+from llmtee.privacy._paths import Matcher, in_conversation, parse
 from llmtee.privacy._text import FAILED, Action, Texts
 from llmtee.privacy._walk import GONE, SHORTEST_KNOWN, Walk
 
@@ -153,6 +153,10 @@ class Redaction(BaseModel):
         return Matcher(self.paths)
 
     @cached_property
+    def _of_conversations(self) -> Matcher:
+        return Matcher(self.paths, also=in_conversation)
+
+    @cached_property
     def needs_events(self) -> bool:
         """Whether a path begins in the canonical model, so that a provider's record must be decoded for it to be found.
 
@@ -162,7 +166,7 @@ class Redaction(BaseModel):
 
     def apply(self, value: Any) -> Redacted:
         """A JSON value (an event's ``to_json``, or a record around a provider's bodies), redacted. Never raises."""
-        walk = self._walk()
+        walk = self._walk(value)
         try:
             result = walk.run(value)
         except Exception as error:  # noqa: BLE001 - nothing may leave that was not looked at
@@ -206,10 +210,11 @@ class Redaction(BaseModel):
         texts = (*self.texts, *(SecretStr(secret) for secret in secrets))
         return self.model_copy(update={"texts": texts})
 
-    def _walk(self) -> Walk:
+    def _walk(self, value: Any) -> Walk:
+        in_one = isinstance(value, dict) and value.get("kind") == "conversation"
         return Walk(
             self._texts,
-            self._matcher,
+            self._of_conversations if in_one else self._matcher,
             functions=self.functions,
             detect=frozenset(self.detect),
             action=self.action,

@@ -173,7 +173,7 @@ class Walk:
             if not text or is_token(text):
                 return text
             self.counts[label] += 1
-            own = path in ("id", "parent") and kind == "id"
+            own = kind == "id" and label == "id"
             return self._texts.uuid(text) if own else self._texts.token(label, text)
         if kind in ("fixed", "id", "ids"):
             return text
