@@ -216,6 +216,27 @@ def test_a_path_of_the_model_is_found_in_a_providers_record(tmp_path: Path) -> N
     assert "words of Zoe" not in repr(honeyhive.requests)
 
 
+@pytest.mark.parametrize("form", ["list", "text"])
+@pytest.mark.parametrize("format_name", ["gemini", "openai-chat"])
+def test_pieces_of_a_stream_are_joined_before_they_are_looked_at(
+    form: str, format_name: str, tmp_path: Path
+) -> None:
+    def chunk(text: str) -> dict[str, Any]:
+        return {"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}}]}
+
+    chunks = [chunk("my card is 4111 1111"), chunk(" 1111 1111, thanks")]
+    response = chunks if form == "list" else "".join(f"data: {c}\n\n" for c in chunks)
+    with HoneyHiveEmulator() as honeyhive:
+        tee = llmtee.Tee([honeyhive.exporter()], dir=tmp_path / "log", redact="card")
+        with tee:
+            tee.record_call(format_name, request={"model": "m"}, response=response)
+            report = tee.flush()
+    assert report["honeyhive"].total == 1
+    files = b"".join(path.read_bytes() for path in (tmp_path / "log").iterdir() if path.is_file())
+    assert b"1111" not in files
+    assert "1111" not in repr(honeyhive.requests)
+
+
 def test_a_failing_function_is_counted_and_logged_without_the_value(
     tmp_path: Path, caplog: Any
 ) -> None:

@@ -66,7 +66,8 @@ _EMAIL = re.compile(r"(?<![\w.%+'-])[\w.%+'-]++@([\w-]++(?:\.[\w-]++)++)")
 _DIGIT_RUN = re.compile(r"[0-9](?<![A-Za-z0-9_].)(?<![0-9]\..)(?:[ \u00a0-]?[0-9]){12,}+")
 _DIGIT_GROUP = re.compile(r"[0-9]++")
 _V4 = re.compile(r"[0-9](?<![\w.].)[0-9]{0,2}(?:\.[0-9]{1,3}){3}(?![\w])(?!\.[0-9])")
-_V6 = re.compile(r"[0-9A-Fa-f:](?<![\w.].)[0-9A-Fa-f:.]*+")
+_V6_COLON = re.compile(r":(?=[0-9A-Fa-f:])")
+_V6 = re.compile(r"[0-9A-Fa-f:.]++")
 _PHONE_PLACE = re.compile(r"[+(0-9][0-9 \u00a0.()/-]{8,}+")
 _PHONE = re.compile(
     r"(?<![\w+])(?:\+|00)[1-9](?:[ \u00a0.()/-]{0,2}[0-9]){6,14}(?![0-9])"
@@ -76,6 +77,7 @@ _BEARER = re.compile(r"(?<!\w)bearer[ \t]{1,3}([A-Za-z0-9._~+/-]{8,}+=*+)", re.I
 _BASIC = re.compile(r"(?<!\w)basic[ \t]{1,3}([A-Za-z0-9+/]{8,}+={0,2})", re.IGNORECASE)
 _URL_USER = re.compile(r"://([^\s/@:\"'<>\[\]]{0,256}:[^\s/@\"'<>\[\]]{1,1024})@")
 _LONGEST_V6 = 45
+_HEX = frozenset("0123456789abcdefABCDEF")
 
 
 def _email(text: str) -> Iterator[Span]:
@@ -158,12 +160,24 @@ def _ip(text: str) -> Iterator[Span]:
         for match in _V4.finditer(text):
             if all(int(part) < 256 for part in match[0].split(".")):
                 yield match.span()
-    if "::" in text or text.count(":") >= 7:
-        for match in _V6.finditer(text):
-            found = match[0].rstrip(".")
-            found = found if found.endswith("::") else found.rstrip(":")
-            if found.count(":") >= 2 and len(found) <= _LONGEST_V6 and _is_v6(found):
-                yield match.start(), match.start() + len(found)
+    yield from _v6(text)
+
+
+def _v6(text: str) -> Iterator[Span]:
+    done = 0
+    # From colon to colon, which are few; the run around one is at most as long as an address may be.
+    while colon := _V6_COLON.search(text, done):
+        start = colon.start()
+        while start > max(done, colon.start() - 5) and text[start - 1] in _HEX:
+            start -= 1
+        run = _V6.match(text, start)
+        done = run.end() if run else colon.end()
+        if start and (text[start - 1].isalnum() or text[start - 1] in "_."):
+            continue
+        found = text[start:done].rstrip(".")
+        found = found if found.endswith("::") else found.rstrip(":")
+        if found.count(":") >= 2 and len(found) <= _LONGEST_V6 and _is_v6(found):
+            yield start, start + len(found)
 
 
 def _is_v6(text: str) -> bool:

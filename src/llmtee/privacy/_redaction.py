@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SecretStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from llmtee.model import Conversation, Item, conversation_id
+from llmtee.model import Conversation, Item, ModelCall, Step, ToolRun, conversation_id
 from llmtee.privacy._detectors import DETECTORS, GROUPS
-from llmtee.privacy._fields import OWN_IDS, kind_of
+from llmtee.privacy._fields import OWN_IDS
 from llmtee.privacy._paths import Matcher, in_conversation, parse
 from llmtee.privacy._text import FAILED, Action, Texts
 from llmtee.privacy._walk import GONE, SHORTEST_KNOWN, Walk
@@ -21,6 +21,13 @@ Function = Callable[[str, str], str | None]
 """Takes a text and the path where it stands; gives the text to keep, or ``None`` to drop it."""
 
 MIN_KEY_CHARACTERS = 16
+_ONLY_IN_EVENTS = {
+    *(name for kind in (ModelCall, ToolRun, Step) for name in kind.model_fields),
+} - {
+    *("id", "session", "parent", "trace_id", "name", "source", "person", "properties", "metrics"),
+    *("feedback", "tags"),
+}
+_ONLY_IN_MESSAGES = {"input", "choices", "parts", "arguments", "arguments_text", "generation"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +230,11 @@ class Redaction(BaseModel):
 
 
 def _is_canonical(path: str) -> bool:
-    first = parse(path)[0]
-    if not isinstance(first, str) or first in ("*", "**"):
-        return False
-    return (
-        first not in ("request", "response") and kind_of(first, {}) == "node" and first != "person"
-    )
+    """Whether a path leads to what only an event has: a provider's record has other words for it."""
+    steps = [str(step) for step in parse(path)]
+    if steps[0] in ("*", "**"):
+        return not _ONLY_IN_MESSAGES.isdisjoint(steps)
+    return steps[0] in _ONLY_IN_EVENTS
 
 
 def _nothing_of(value: Any) -> dict[str, Any]:

@@ -44,7 +44,9 @@ class Guard:
             return [(event_id, format_name, value)]
         if format_name == END:
             return [(event_id, END, redaction.session(value))]
-        if format_name == CANONICAL or not redaction.needs_events:
+        # The pieces of a stream may each hold a part of what must not leave: only the event joins them.
+        pieces = isinstance(value, dict) and isinstance(value.get("response"), list | str)
+        if format_name == CANONICAL or not (redaction.needs_events or pieces):
             return [self._redacted(redaction, event_id, format_name, value)]
         try:
             events = events_of(decode_by_registry(format_name, value))
@@ -57,7 +59,14 @@ class Guard:
             return [self._redacted(redaction, event_id, format_name, value)]
         if len(events) == 1:  # the caller was given this id
             events = [events[0].model_copy(update={"id": event_id})]
-        return [self._redacted(redaction, event.id, CANONICAL, event.to_json()) for event in events]
+        found = [
+            self._redacted(redaction, event.id, CANONICAL, event.to_json()) for event in events
+        ]
+        for _, _, cleaned in found if pieces else ():
+            native = cleaned.get("native")
+            if isinstance(native, dict):
+                native.pop("response", None)
+        return found
 
     def _redacted(
         self, redaction: Redaction, event_id: str, format_name: str, value: Any
