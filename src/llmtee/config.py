@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from llmtee import registry
@@ -78,7 +78,8 @@ def resolve(
     if need_key:
         _require_key(resolved)
     base_url = _checked_url(resolved, environ, origins.get("base_url", "base_url="))
-    return resolved.model_copy(update={"base_url": base_url})
+    key = _checked_key(resolved, origins.get("api_key", "api_key="))
+    return resolved.model_copy(update={"base_url": base_url, "api_key": key})
 
 
 def event_log_dir(
@@ -175,6 +176,22 @@ def _require_key(settings: ExporterSettings) -> None:
     raise ConfigError(
         f"{_title(settings)} needs an API key: pass {kind.__name__}(api_key=…){way_out}"
     )
+
+
+def _checked_key(settings: ExporterSettings, origin: str) -> SecretStr | None:
+    """The key without the line end that a key read from a file has.
+
+    A header cannot hold more than visible ASCII; the HTTP library would say so by quoting the key.
+    """
+    if settings.api_key is None:
+        return None
+    key = settings.api_key.get_secret_value().strip()
+    if not key.isascii() or not key.isprintable():
+        raise ConfigError(
+            f"{type(settings).__name__}: api_key from {origin} holds a character that no key has, such as a line end "
+            "or a letter with an accent; copy it again"
+        )
+    return SecretStr(key)
 
 
 def _title(settings: ExporterSettings) -> str:

@@ -17,7 +17,7 @@ from llmtee.errors import InputError, UnknownName, UsageError
 from llmtee.fidelity import Ledger, explain_encoding, explain_fitting, explain_rendering
 from llmtee.formats import records
 from llmtee.model import Conversation, EventBase, Item, ModelCall, Step
-from llmtee.spec import ExporterSettings, Format, Note, Request, Vendor, WireItem
+from llmtee.spec import ExporterSettings, Format, Note, Request, Vendor, WireItem, outgoing
 
 __all__ = ["Rendered", "assemble", "explain", "parse", "render"]
 
@@ -27,14 +27,14 @@ class Rendered:
     """One item as a vendor gets it."""
 
     item: Item
-    """What it was made from: an event or a conversation, of the vendor's own grain."""
+    """What it was made from: an event or a conversation, of the vendor's own grain, redacted as the settings say."""
     vendor: Vendor[Any]
     settings: ExporterSettings
     wire: WireItem
 
     @property
     def skip(self) -> str | None:
-        """Why the vendor has no place for the item; ``None`` when it has."""
+        """Why the vendor has no place for the item, or it is filtered out; ``None`` when it is sent."""
         return self.wire.skip
 
     @property
@@ -91,9 +91,9 @@ def render(
         UnknownName: no vendor has that name.
     """
     found, settings = _vendor(vendor, carry)
+    leaving = (outgoing(found, item, settings) for item in fit(items, found.grain))
     return [
-        Rendered(item, found, settings, _as_sent(found, settings, found.render(item, settings)))
-        for item in fit(items, found.grain)
+        Rendered(one.item, found, settings, _as_sent(found, settings, one.wire)) for one in leaving
     ]
 
 

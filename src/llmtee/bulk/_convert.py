@@ -13,6 +13,7 @@ from llmtee.bulk._sink import Destination, open_sink
 from llmtee.bulk._source import Source
 from llmtee.bulk._target import Skipped, Written, target_of
 from llmtee.errors import InputError, LlmteeError
+from llmtee.privacy import Predicate, Redaction
 from llmtee.spec import ExporterSettings
 
 T = TypeVar("T")
@@ -47,6 +48,10 @@ def convert(
     *,
     source: str = AUTO,
     target: str | ExporterSettings,
+    where: Predicate | None = None,
+    sample: float = 1.0,
+    redact: Redaction | None = None,
+    carry: bool = False,
     on_error: Callable[[LlmteeError], None] | None = None,
     on_detect: Callable[[Detection], None] | None = None,
     indent: int | None = None,
@@ -59,6 +64,11 @@ def convert(
         source: format or vendor of ``src``, or ``"auto"``.
         target: a vendor's name or settings: each record is then the body of one request as it would be posted, with
             ``prepare``'s part of it left out. Or a format that can be written, or ``"llmtee"``.
+        where: which events or conversations are written, such as ``Where(agents=("support",))``; the others count
+            as skipped. For a vendor given by settings, this and the next three stand there.
+        sample: the share of sessions that is written; what failed always is.
+        redact: what is taken out of them.
+        carry: whether what the vendor's fields cannot say is parked in its free-form field.
         on_error: called with each error, as it comes.
         on_detect: called with what ``"auto"`` chose and why, once for each format in each source.
         indent: spaces to indent by; JSON Lines without.
@@ -73,7 +83,7 @@ def convert(
         InputError: a file cannot be read at all, and there is no ``on_error`` to tell.
     """
     tally = _Tally(on_error, on_detect)
-    render = target_of(target)
+    render = target_of(target, where=where, sample=sample, redact=redact, carry=carry)
     items = read(src, source, on_error=tally.failed, on_detect=tally.told)
     with open_sink(dst, indent) as write:
         for outcome in render(tally.counted(items)):

@@ -12,7 +12,8 @@ from llmtee.assembly import fit
 from llmtee.errors import RenderError, UnknownName, UsageError
 from llmtee.formats import canonical, records
 from llmtee.model import Item, ModelCall
-from llmtee.spec import ExporterSettings, Format, Vendor, WireItem
+from llmtee.privacy import Predicate, Redaction, declined
+from llmtee.spec import ExporterSettings, Format, Vendor, WireItem, outgoing
 
 _BATCH = 1000
 """Items of the event grain that are packed at a time, so that a long file need not fit into memory."""
@@ -37,20 +38,40 @@ Outcome: TypeAlias = Written | Skipped | RenderError
 Target: TypeAlias = Callable[[Iterable[Item]], Iterator[Outcome]]
 
 
-def target_of(name: str | ExporterSettings) -> Target:
+def target_of(
+    name: str | ExporterSettings,
+    *,
+    where: Predicate | None = None,
+    sample: float = 1.0,
+    redact: Redaction | None = None,
+    carry: bool = False,
+) -> Target:
     """What turns items into the records of a target.
 
     Args:
         name: a vendor's name or settings, ``llmtee``, or a format that can be written.
+        where: as in ``ExporterSettings``; a vendor is asked about items of its own grain, a format as they are read.
+        sample: as there.
+        redact: as there.
+        carry: as there; only for a vendor.
 
     Raises:
         UnknownName: there is no such target.
-        UsageError: the format can only be read.
+        UsageError: the format can only be read or has no carry, or both settings and what they would say are given.
     """
+    leaving = {"where": where, "sample": sample, "redact": redact, "carry": carry}
     if isinstance(name, ExporterSettings):
+        if leaving != {"where": None, "sample": 1.0, "redact": None, "carry": False}:
+            raise UsageError("say where, sample, redact and carry in the vendor's settings")
         return _VendorTarget(registry.vendor(name.vendor), config.resolve(name, need_key=False))
     if name in registry.vendor_names():
-        return target_of(registry.vendor(name).settings())
+        return target_of(registry.vendor(name).settings.model_validate(leaving))
+    if carry:
+        raise UsageError(f"a carry is for vendors; {name} keeps what it has fields for")
+    return _Leaving(_format_target(name), where, sample, redact)
+
+
+def _format_target(name: str) -> Target:
     if name == canonical.NAME:
         return _canonical
     if name not in registry.format_names():
@@ -82,6 +103,24 @@ class _FormatTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class _Leaving:
+    """A format's records, of the items that may leave and as they may leave."""
+
+    target: Target
+    where: Predicate | None
+    sample: float
+    redact: Redaction | None
+
+    def __call__(self, items: Iterable[Item]) -> Iterator[Outcome]:
+        for item in items:
+            reason = declined(item, self.where, self.sample)
+            if reason is not None:
+                yield Skipped(reason)
+            else:
+                yield from self.target([item if self.redact is None else self.redact.item(item)[0]])
+
+
+@dataclass(frozen=True, slots=True)
 class _VendorTarget:
     """The bodies of a vendor's requests."""
 
@@ -100,7 +139,7 @@ class _VendorTarget:
         wires: list[WireItem] = []
         for item in items:
             try:
-                wire = self.vendor.render(item, self.settings)
+                wire = outgoing(self.vendor, item, self.settings).wire
             except RenderError as error:
                 yield error
                 continue

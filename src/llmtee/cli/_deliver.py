@@ -15,6 +15,7 @@ from llmtee.cli._run import complain
 from llmtee.delivery import FlushReport
 from llmtee.eventlog import Counts, DeadLetter
 from llmtee.model import Item
+from llmtee.privacy import Redaction
 from llmtee.spec import ExporterSettings
 from llmtee.tee import Tee
 
@@ -87,7 +88,12 @@ class Sent:
 
 
 def deliver(
-    items: Iterable[Item], exporters: Sequence[ExporterSettings], directory: Path, timeout: float
+    items: Iterable[Item],
+    exporters: Sequence[ExporterSettings],
+    directory: Path,
+    timeout: float,
+    *,
+    redact: Redaction | None = None,
 ) -> Sent:
     """Records everything, ends all sessions, and waits until all is delivered or nothing more can be done.
 
@@ -96,10 +102,11 @@ def deliver(
         exporters: where to.
         directory: of the event log.
         timeout: seconds to wait for the vendors.
+        redact: what is taken out before it is stored.
     """
     count = 0
     sessions: dict[str, None] = {}
-    with Tee(exporters, dir=directory) as tee:
+    with Tee(exporters, dir=directory, redact=redact) as tee:
         before = {name: stats.counts for name, stats in tee.stats().exporters.items()}
         dead_before = len(tee.dead_letters())
         try:

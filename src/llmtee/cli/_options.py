@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
+from pydantic import ValidationError
 
 from llmtee import config, registry
 from llmtee.errors import UsageError
+from llmtee.privacy import Redaction, Where
 from llmtee.spec import Env, ExporterSettings, Vendor
 
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
@@ -23,6 +26,27 @@ CarryOption: TypeAlias = Annotated[
 ]
 InArgument: TypeAlias = Annotated[
     list[str], typer.Argument(metavar="IN...", help="Files of JSON Lines; - is stdin.")
+]
+
+WhereOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="FILTER",
+        help="Only these, such as 'agent=support tag=eu errors'; also session=, person=, kind=.",
+    ),
+]
+SampleOption: TypeAlias = Annotated[
+    float, typer.Option("--sample", min=0, max=1, help="Share of sessions; what failed is kept.")
+]
+RedactOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--redact",
+        metavar="NAME[,...]",
+        help="Take these out: api_key, bearer, card, email, ip, password, phone; secrets, personal, all; "
+        "or fields such as properties.notes.",
+    ),
 ]
 
 STDIN = "-"
@@ -57,16 +81,48 @@ def vendors_named(names: str) -> list[Vendor[Any]]:
     return [registry.vendor(name) for name in wanted]
 
 
-def settings_of(vendor: Vendor[Any], *, need_key: bool, carry: bool = False) -> ExporterSettings:
-    """The vendor's settings as the environment and the settings file have them, and ``carry`` where it is asked for.
+def settings_of(
+    vendor: Vendor[Any],
+    *,
+    need_key: bool,
+    carry: bool = False,
+    leaving: Mapping[str, Any] | None = None,
+) -> ExporterSettings:
+    """The vendor's settings as the environment and the settings file have them, with what the command line gave.
+
+    Args:
+        vendor: whose.
+        need_key: whether a missing key is an error.
+        carry: whether it was asked for; else the settings decide.
+        leaving: settings that the command line gave, as `leaving_of` has them.
 
     Raises:
         ConfigError: the key is missing though it is needed, or a value is invalid.
     """
+    given = dict(leaving or {})
+    if carry:
+        given["carry"] = True
     resolved: ExporterSettings = config.resolve(
-        vendor.settings(carry=True) if carry else vendor.settings(), need_key=need_key
+        vendor.settings.model_validate(given), need_key=need_key
     )
     return resolved
+
+
+def leaving_of(where: str | None, sample: float, redact: str | None) -> dict[str, Any]:
+    """What may leave, from the command line: settings ``where``, ``sample`` and ``redact``, those that were given.
+
+    Raises:
+        UsageError: one cannot be read.
+    """
+    found: dict[str, Any] = {} if sample == 1 else {"sample": sample}
+    for option, kind, text in (("where", Where, where), ("redact", Redaction, redact)):
+        if text is None:
+            continue
+        try:
+            found[option] = kind.model_validate(text)
+        except ValidationError as error:
+            raise UsageError(f"--{option}: {error.errors()[0]['msg']}") from None
+    return found
 
 
 def variables(settings: type[ExporterSettings], field: str) -> tuple[str, ...]:

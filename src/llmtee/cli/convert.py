@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from llmtee import bulk, registry
+from llmtee import bulk
 from llmtee.cli import _console as console
 from llmtee.cli._input import Detected, Failures
 from llmtee.cli._options import (
@@ -17,12 +17,15 @@ from llmtee.cli._options import (
     FromOption,
     InArgument,
     JsonOption,
+    RedactOption,
+    SampleOption,
+    WhereOption,
     existing,
+    leaving_of,
 )
 from llmtee.cli._progress import followed
 from llmtee.cli._run import complain
 from llmtee.errors import UsageError
-from llmtee.spec import ExporterSettings
 
 _STDOUT = "-"
 
@@ -38,6 +41,9 @@ def convert(
     ] = _STDOUT,
     source_format: FromOption = "auto",
     carry: CarryOption = False,
+    where: WhereOption = None,
+    sample: SampleOption = 1.0,
+    redact: RedactOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Turn files of one shape into a file of another.
@@ -46,6 +52,7 @@ def convert(
     """
     if as_json and output == _STDOUT:
         raise UsageError("--json needs -o FILE: without it, stdout holds the records")
+    leaving = leaving_of(where, sample, redact)
     paths = existing(sources)
     _spare_inputs(paths, output)
     failures, detected = Failures(), Detected()
@@ -55,7 +62,9 @@ def convert(
                 opened,
                 output,
                 source=source_format,
-                target=_with_carry(target) if carry else target,
+                target=target,
+                **leaving,
+                carry=carry,
                 on_error=failures.add,
                 on_detect=detected.add,
             )
@@ -77,13 +86,6 @@ def convert(
         for reason, count in report.skipped.items():
             console.line(f"skipped {count:,}: {reason}")
     return failures.code
-
-
-def _with_carry(target: str) -> ExporterSettings:
-    if target not in registry.vendor_names():
-        raise UsageError(f"--carry is for vendors; {target} keeps what it has fields for")
-    settings: ExporterSettings = registry.vendor(target).settings(carry=True)
-    return settings
 
 
 def _spare_inputs(paths: list[str], output: str) -> None:

@@ -16,6 +16,10 @@ from llmtee.cli._options import (
     FromOption,
     InArgument,
     JsonOption,
+    RedactOption,
+    SampleOption,
+    WhereOption,
+    leaving_of,
     settings_of,
     vendors_named,
 )
@@ -28,6 +32,9 @@ def send(
     *,
     to: Annotated[str, typer.Option("--to", metavar="VENDOR[,...]", help="Vendors to send to.")],
     source_format: FromOption = "auto",
+    where: WhereOption = None,
+    sample: SampleOption = 1.0,
+    redact: RedactOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; nothing leaves.")
     ] = False,
@@ -45,8 +52,10 @@ def send(
 
     Conversations are assembled for the vendors that take conversations.
     """
+    leaving = leaving_of(where, sample, redact)
     exporters = [
-        settings_of(vendor, need_key=not dry_run, carry=carry) for vendor in vendors_named(to)
+        settings_of(vendor, need_key=not dry_run, carry=carry, leaving=leaving)
+        for vendor in vendors_named(to)
     ]
     given = Input(sources, source_format)
     if dry_run:
@@ -57,7 +66,9 @@ def send(
             planned.show()
         return given.failures.code
     with TemporaryDirectory(prefix="llmtee-") as temporary:
-        sent = deliver(given, exporters, directory or Path(temporary), timeout)
+        # What is taken out is not kept in the event log either.
+        own = leaving.get("redact")
+        sent = deliver(given, exporters, directory or Path(temporary), timeout, redact=own)
     if as_json:
         console.print_json({**sent.to_json(), **given.to_json()})
     else:

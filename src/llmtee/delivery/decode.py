@@ -30,7 +30,7 @@ def decode(record: Record, decoder: Decoder = decode_by_registry) -> list[Entry]
         return [Entry(record.id, session, "end", END, b"", record.recorded_at)]
     try:
         items = decoder(record.format, jsontext.loads(record.payload))
-        events = [_timed(event, record) for event in _events(items)]
+        events = [_timed(event, record) for event in events_of(items)]
     except Exception as error:  # noqa: BLE001 - formats may be third-party, and input may be anything
         return [_undecodable(record, f"{record.format}: {error}")]
     if not events:
@@ -41,7 +41,8 @@ def decode(record: Record, decoder: Decoder = decode_by_registry) -> list[Entry]
     return [_entry(event, record) for event in events]
 
 
-def _events(items: list[Item]) -> list[Event]:
+def events_of(items: list[Item]) -> list[Event]:
+    """The events that items are, or are made of."""
     return [item for item in fit(items, "event") if not isinstance(item, Conversation)]
 
 

@@ -8,6 +8,7 @@ from random import Random
 from time import time
 from typing import Any
 
+from llmtee.delivery.complaints import Complaints
 from llmtee.eventlog import Subscription
 from llmtee.spec import ExporterSettings, RetryPolicy, Vendor
 
@@ -39,6 +40,8 @@ class Exporter:
     vendor: Vendor[Any]
     settings: ExporterSettings
     tuning: Tuning = field(default_factory=Tuning)
+    complaints: Complaints = field(default_factory=Complaints)
+    """About redaction that failed."""
 
     @property
     def name(self) -> str:

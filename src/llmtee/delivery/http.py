@@ -114,13 +114,16 @@ def _options(exporter: Exporter) -> dict[str, Any]:
 def _prepared(
     client: httpx.AsyncClient | httpx.Client, exporter: Exporter, request: Request
 ) -> httpx.Request:
-    headers = {
-        "accept": "application/json",
-        "user-agent": f"llmtee/{__version__}",
-        **({"content-type": "application/json"} if request.body is not None else {}),
-        **request.headers,
-        **exporter.vendor.auth(exporter.settings),
-    }
+    # At once in a type that does not print the key: tools that report errors show a frame's variables.
+    headers = httpx.Headers(
+        {
+            "accept": "application/json",
+            "user-agent": f"llmtee/{__version__}",
+            **({"content-type": "application/json"} if request.body is not None else {}),
+            **request.headers,
+            **exporter.vendor.auth(exporter.settings),
+        }
+    )
     return client.build_request(
         request.method,
         exporter.settings.base_url.rstrip("/") + request.path,

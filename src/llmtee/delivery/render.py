@@ -10,7 +10,7 @@ from llmtee.assembly import assemble, following
 from llmtee.delivery.exporter import Exporter
 from llmtee.eventlog import Entry, EventLog, Settlement, Work
 from llmtee.model import Conversation, Event, conversation_id, load_event
-from llmtee.spec import Request, State, WireItem
+from llmtee.spec import Request, State, WireItem, outgoing
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,14 @@ class Packet:
 
 
 def render(exporter: Exporter, log: EventLog, work: Work) -> Parcel | Settlement:
-    """The parcel of a unit of work, or its settlement where the vendor has no place for it."""
+    """The parcel of a unit of work, or its settlement where it is filtered out or the vendor has no place for it."""
     item = event_of(log, work) if work.session is None else conversation_of(log, work)
     if item is None:
         reason = "nothing to send: the session holds no message that was not sent before"
         return Settlement(work, "skipped", reason)
-    wire = exporter.vendor.render(item, exporter.settings)
+    outgoing_item = outgoing(exporter.vendor, item, exporter.settings)
+    exporter.complaints.add(outgoing_item.failures)
+    wire = outgoing_item.wire
     if wire.body is None:
         return Settlement(work, "skipped", wire.skip or "the vendor has no place for it")
     return Parcel(work, wire)

@@ -75,6 +75,8 @@ class Stats:
     """Records that the event log could not take yet; they wait in memory."""
     refused: int = 0
     """Records lost because the log and the memory for it were full, or the Tee was closed."""
+    redaction_failures: int = 0
+    """Texts dropped because a function of yours, or llmtee's own redaction, failed on them."""
     duplicates: int = 0
     """Events whose id was in the log already."""
     bugs: int = 0

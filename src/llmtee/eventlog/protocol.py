@@ -131,7 +131,7 @@ class Counts:
     unknown: int = 0
     """The answer was lost, and the vendor cannot recognise a repetition."""
     skipped: int = 0
-    """The vendor has no place for them."""
+    """The vendor has no place for them, or the exporter's settings leave them out."""
 
     @property
     def total(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmtee.spec.carrying import carry_of, carrying
 from llmtee.spec.format import Format, Traces
+from llmtee.spec.outgoing import Outgoing, outgoing
 from llmtee.spec.settings import Env, ExporterSettings
 from llmtee.spec.stream import INCOMPLETE, StreamAccumulator, stream_fields
 from llmtee.spec.trimming import middle, trim_middle
@@ -33,6 +34,7 @@ __all__ = [
     "Format",
     "Limits",
     "Note",
+    "Outgoing",
     "Rejected",
     "Request",
     "Retry",
@@ -51,6 +53,7 @@ __all__ = [
     "error_text",
     "judge_plainly",
     "middle",
+    "outgoing",
     "stream_fields",
     "trim_middle",
 ]

@@ -7,6 +7,8 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from llmtee.privacy import Predicate, Redaction, Where
+
 
 @dataclass(frozen=True, slots=True)
 class Env:
@@ -29,7 +31,12 @@ class ExporterSettings(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        validate_default=True,
+        # An error would quote what was passed, which may be a key.
+        hide_input_in_errors=True,
     )
 
     vendor: ClassVar[str]
@@ -59,6 +66,14 @@ class ExporterSettings(BaseModel):
     exactly what was logged. Costs bytes; nothing where the vendor has no such field."""
     on_unknown: Literal["at_least_once", "at_most_once"] = "at_most_once"
     """When an answer was lost and the vendor cannot recognise a repetition: send again, or hold for you to decide."""
+    where: Where | Predicate | None = None
+    """Which events or conversations are sent: ``Where(agents=("support",))``, your own function of the item, or in a
+    file ``"agent=support errors"``. The others count as skipped."""
+    sample: float = Field(default=1.0, ge=0, le=1)
+    """The share of sessions that is sent, the same ones in every process; what failed is always sent."""
+    redact: Redaction | None = None
+    """What is taken out before anything is rendered for this vendor: ``"email,card,properties.notes"``, or a
+    ``Redaction``."""
 
     @property
     def exporter(self) -> str:

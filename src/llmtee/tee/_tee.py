@@ -20,9 +20,11 @@ from llmtee.eventlog import CANONICAL, END, DeadLetter, Record, open_log
 from llmtee.model import Agent, Conversation, Event, EventBase, Person
 from llmtee.model.ids import new_id
 from llmtee.model.snapshot import to_json_value
+from llmtee.privacy import Redaction
 from llmtee.spec import ExporterSettings
 from llmtee.tee import _life, _scope
 from llmtee.tee._exporters import resolve_exporters
+from llmtee.tee._guard import Guard
 from llmtee.tee._inbox import Inbox
 
 logger = logging.getLogger("llmtee")
@@ -52,6 +54,7 @@ class Tee:
         exporters: Iterable[ExporterSettings],
         *,
         dir: str | Path | None = None,  # noqa: A002 - the name that users type
+        redact: Redaction | str | Sequence[str] | None = None,
         memory_events: int = 10_000,
         exit_timeout: float = 5.0,
         strict: bool | None = None,
@@ -64,6 +67,8 @@ class Tee:
                 from the environment or the settings file (see ``llmtee.config``).
             dir: directory of the event log; else ``LLMTEE_DIR``, else the settings file, else ``./.llmtee``.
                 Where it cannot be written, events are kept in memory, with a warning and ``stats().directory`` None.
+            redact: what is taken out of everything recorded, before it is stored or told anywhere: names of
+                detectors and field paths, such as ``"secrets,email,properties.notes"``, or a ``Redaction``.
             memory_events: how many events are kept in memory at most, in that case.
             exit_timeout: seconds that the hook at exit may take.
             strict: whether `flush` and `close` raise exceptions that are llmtee's or a plug-in's own fault, and
@@ -71,12 +76,13 @@ class Tee:
             tuning: of delivery; for tests.
 
         Raises:
-            ConfigError: a key is missing or a setting is invalid.
+            ConfigError: a key is missing, or a setting or ``redact`` is invalid.
             UsageError: two exporters have one name.
             UnknownName: an exporter's vendor is not registered.
         """
         tuning = tuning or Tuning()
         self._exporters = resolve_exporters(exporters, tuning)
+        self._guard = Guard(redact, self._exporters)
         self._clock = tuning.clock
         self._tuning = tuning
         self._strict = strict
@@ -212,8 +218,9 @@ class Tee:
             self._refused += 1
             self._wrong("this Tee is closed; what is recorded now is lost")
             return
-        payload = jsontext.dumps(value)
-        self._inbox.put(Record(event_id, format_name, payload, self._clock(), live))
+        for cleaned_id, stored_as, cleaned in self._guard.clean(event_id, format_name, value):
+            payload = jsontext.dumps(cleaned)
+            self._inbox.put(Record(cleaned_id, stored_as, payload, self._clock(), live))
         if (engine := self._running()) is not None:
             engine.notify()
 
@@ -368,6 +375,8 @@ class Tee:
             recorded=self._inbox.recorded,
             held=self._inbox.held,
             refused=self._refused + self._inbox.refused,
+            redaction_failures=self._guard.complaints.count
+            + sum(exporter.complaints.count for exporter in self._exporters),
             duplicates=0 if engine is None else engine.duplicates,
             bugs=self._bugs + (0 if engine is None else len(engine.bugs)),
         )
