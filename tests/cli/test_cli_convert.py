@@ -56,7 +56,7 @@ def test_with_a_carry_what_comes_back_is_what_was_there(
 def test_a_carry_is_for_vendors(llmtee: Run, logs: Path) -> None:
     done = llmtee("convert", logs, "--to", "openai-chat", "--carry", "-o", "out.jsonl")
     assert done.code == 2
-    assert "--carry is for vendors" in done.err
+    assert "a carry is for vendors" in done.err
 
 
 def test_stdin_to_stdout(llmtee: Run, logs: Path) -> None:
