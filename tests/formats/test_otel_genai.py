@@ -42,7 +42,9 @@ def span(attributes: Any, **fields: Any) -> dict[str, Any]:
 
 
 def call(attributes: dict[str, Any], **fields: Any) -> ModelCall:
-    [item] = otel_genai.FORMAT.decode(span({"gen_ai.operation.name": "chat", **attributes}, **fields))
+    [item] = otel_genai.FORMAT.decode(
+        span({"gen_ai.operation.name": "chat", **attributes}, **fields)
+    )
     assert isinstance(item, ModelCall)
     return item
 
@@ -125,7 +127,9 @@ def test_parents_meet_across_records() -> None:
 
 def test_ids_in_base64_are_the_same_ids() -> None:
     plain = otel_genai.FORMAT.decode(span({}))[0]
-    coded = otel_genai.FORMAT.decode({"traceId": "qqqqqqqqqqqqqqqqqqqqqg==", "spanId": "u7u7u7u7u7s="})[0]
+    coded = otel_genai.FORMAT.decode(
+        {"traceId": "qqqqqqqqqqqqqqqqqqqqqg==", "spanId": "u7u7u7u7u7s="}
+    )[0]
     assert coded.id == plain.id
 
 

@@ -7,7 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from llmtee import jsontext
-from llmtee.eventlog.protocol import DeadLetter, Settlement, Subscription, Work
+from llmtee.eventlog.journal import Finished
+from llmtee.eventlog.protocol import DeadLetter, Entry, Place, Settlement, Subscription, Work
+
+TORN = "torn"
+"""Counter: records that the journal could not give back whole."""
 
 _RESEND = "the process ended while the answer was awaited"
 _COLUMNS = "key, segment, after_seq, last_seq, events, attempts, first_at"
@@ -21,6 +25,65 @@ def event_key(event_id: str) -> str:
 def session_key(session: str) -> str:
     """The key of a conversation's work."""
     return f"session:{session}"
+
+
+def register(db: sqlite3.Connection, subscription: Subscription) -> None:
+    """Makes an exporter known; a new one starts at the end of the events, or at their beginning."""
+    db.execute(
+        "INSERT OR IGNORE INTO exporters (name, start, position) SELECT ?1, seq, seq FROM "
+        "(SELECT CASE WHEN ?2 THEN 0 ELSE coalesce(max(seq), 0) END AS seq FROM events)",
+        (subscription.exporter, subscription.replay),
+    )
+
+
+def pass_over(db: sqlite3.Connection, places: Iterable[int | Place]) -> int:
+    """Notes that records are read; returns how many of them stood in the table."""
+    ends: dict[str, int] = {}
+    numbers, torn = [], 0
+    for place in places:
+        if isinstance(place, Place):
+            ends[place.segment] = max(place.end, ends.get(place.segment, 0))
+            torn += place.torn
+        else:
+            numbers.append((place,))
+    for segment, end in ends.items():
+        _set_position(db, segment, end)
+    count(db, TORN, torn)
+    gone = db.executemany("DELETE FROM journal WHERE number = ?", numbers).rowcount
+    return max(gone, 0)
+
+
+def add_events(db: sqlite3.Connection, entries: Iterable[Entry]) -> int:
+    """Stores events that are not there yet, by id; returns how many."""
+    added = db.executemany(
+        "INSERT INTO events (id, session, kind, format, payload, recorded_at, error) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        ((e.id, e.session, e.kind, e.format, e.payload, e.recorded_at, e.error) for e in entries),
+    ).rowcount
+    return max(added, 0)
+
+
+def finish_segments(db: sqlite3.Connection, finished: Iterable[Finished]) -> None:
+    """Notes that segments are read to their end, what is damaged there included."""
+    for segment in finished:
+        _set_position(db, segment.segment, segment.end)
+        count(db, TORN, segment.torn)
+
+
+def _set_position(db: sqlite3.Connection, segment: str, end: int) -> None:
+    db.execute(
+        "INSERT INTO segments VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET position = excluded.position",
+        (segment, end),
+    )
+
+
+def count(db: sqlite3.Connection, name: str, number: int) -> None:
+    """Adds to a counter of what was lost."""
+    if number:
+        db.execute(
+            "INSERT INTO counters VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+            (name, number),
+        )
 
 
 def behind(db: sqlite3.Connection, exporter: str) -> bool:
@@ -247,7 +310,7 @@ def settle(db: sqlite3.Connection, exporter: str, settlement: Settlement) -> Non
     work = settlement.work
     where = {"exporter": exporter, "key": work.key, "segment": work.segment}
     if settlement.outcome == "delivered":
-        _settle_delivered(db, work, where)
+        _settle_delivered(db, settlement, where)
     elif settlement.outcome == "pending":
         db.execute(
             "UPDATE work SET state = 'pending', due_at = :due, not_before = :due, attempts = :attempts, "
@@ -277,11 +340,19 @@ def settle(db: sqlite3.Connection, exporter: str, settlement: Settlement) -> Non
         _store_letter(db, work.key, settlement.letter)
 
 
-def _settle_delivered(db: sqlite3.Connection, work: Work, where: dict[str, Any]) -> None:
+def _settle_delivered(
+    db: sqlite3.Connection, settlement: Settlement, where: dict[str, Any]
+) -> None:
+    work = settlement.work
+    row = db.execute(
+        "SELECT delivered FROM work WHERE exporter = :exporter AND key = :key AND segment = :segment",
+        where,
+    ).fetchone()
+    if row is None:
+        return  # the database was set aside meanwhile; what is read again from the journal counts by itself
     db.execute(
-        "UPDATE exporters SET delivered = delivered + :events - coalesce((SELECT delivered FROM work "
-        "WHERE exporter = :exporter AND key = :key AND segment = :segment), 0) WHERE name = :exporter",
-        {**where, "events": work.events},
+        "UPDATE exporters SET delivered = delivered + ? WHERE name = ?",
+        (work.events - row[0], where["exporter"]),
     )
     if work.session is None:
         db.execute(
@@ -300,6 +371,11 @@ def _settle_delivered(db: sqlite3.Connection, work: Work, where: dict[str, Any])
         "DELETE FROM dead_letters WHERE exporter = :exporter AND key = :key AND segment = :segment",
         where,
     )
+    if settlement.vendor_id is not None:
+        db.execute(
+            "INSERT OR REPLACE INTO deliveries VALUES (:exporter, :key, :segment, :vendor_id)",
+            {**where, "vendor_id": settlement.vendor_id},
+        )
 
 
 def _store_letter(db: sqlite3.Connection, key: str, letter: DeadLetter) -> None:

@@ -17,7 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
 from llmtee.errors import EventLogError
 from llmtee.eventlog._segment import (
@@ -30,7 +29,7 @@ from llmtee.eventlog._segment import (
     frame_bytes,
     read_segment,
 )
-from llmtee.eventlog.protocol import END, Record
+from llmtee.eventlog.protocol import END, Place, Record
 
 SEGMENT_BYTES = 4 * 2**20
 _NESTED_BYTES = 2**16
@@ -40,17 +39,6 @@ _RETRY_SECONDS = 1.0
 _ABANDONED_SECONDS = 60.0
 _HEAD = struct.Struct("=d?xxxII")
 """When it was recorded, whether live, length of the format's name in bytes, length of the id in bytes."""
-
-
-class Place(NamedTuple):
-    """Where in the journal a record stands."""
-
-    segment: str
-    """Name of the file."""
-    end: int
-    """Where the next one begins."""
-    torn: int = 0
-    """Damaged frames that were skipped just before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +119,12 @@ class JournalWriter:
             level = self._level
             try:
                 self._level = level + 1
-                if level == len(self._lanes):
+                while level >= len(self._lanes):
+                    nested = bool(self._lanes)
                     own_bytes = self._segment_bytes
-                    self._lanes.append(_Lane(min(own_bytes, _NESTED_BYTES) if level else own_bytes))
+                    self._lanes.append(
+                        _Lane(min(own_bytes, _NESTED_BYTES) if nested else own_bytes)
+                    )
                 lane = self._lanes[level]
                 if lane.segment is None or not lane.segment.append(head, record.payload):
                     self._rotate(lane, len(head) + len(record.payload)).append(head, record.payload)

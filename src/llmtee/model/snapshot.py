@@ -84,7 +84,9 @@ def _container(value: Any, depth: int, seen: tuple[int, ...]) -> Any:
             name = key if type(key) is str and key.isascii() else _key(key)
             if name in result:  # {1: …, "1": …}: keep both
                 name = f"{name} <{type(key).__name__}>"
-            result[name] = _convert(item, depth - 1, seen)
+            # Said here too, to save a call for most of what there is.
+            is_plain = item is None or (type(item) is str and item.isascii())
+            result[name] = item if is_plain else _convert(item, depth - 1, seen)
         return result
     return [_convert(item, depth - 1, seen) for item in value]
 

@@ -56,6 +56,8 @@ class ExporterSettings(BaseModel):
     """Seconds that a conversation which keeps changing may be held back at most; the vendor's own by default."""
     on_unknown: Literal["at_least_once", "at_most_once"] = "at_most_once"
     """When an answer was lost and the vendor cannot recognise a repetition: send again, or hold for you to decide."""
+    replay: bool = False
+    """Whether an exporter that is new to an event log begins with what the log still holds; else with what comes."""
 
     @property
     def exporter(self) -> str:

@@ -18,8 +18,9 @@ from llmtee import config, jsontext, registry
 from llmtee.delivery import Engine, ExporterStats, FlushReport, Stats, Tuning
 from llmtee.eventlog import CANONICAL, END, DeadLetter, Record, open_log
 from llmtee.model import Agent, Conversation, Event, EventBase, Person
+from llmtee.model._base import Frozen
 from llmtee.model.ids import new_id
-from llmtee.model.snapshot import to_json_value
+from llmtee.model.snapshot import clean_text, to_json_value
 from llmtee.spec import ExporterSettings
 from llmtee.tee import _life, _scope
 from llmtee.tee._exporters import resolve_exporters
@@ -114,7 +115,8 @@ class Tee:
                 self._put(event_id, CANONICAL, _canonical(filled), live=live)
             else:
                 self._wrong(f"record takes an event or a conversation, not {type(event).__name__}")
-                self._put(event_id, CANONICAL, to_json_value(event), live=live)
+                value = jsontext.dumps(to_json_value(event))
+                self._put(event_id, CANONICAL, value, live=live)
         except Exception as error:  # noqa: BLE001 - our bug is never the application's exception
             self._failed(error)
         return event_id
@@ -144,7 +146,7 @@ class Tee:
         Returns:
             The event's id.
         """
-        event_id = str(attributes.pop("id", None) or new_id())
+        event_id = clean_text(str(attributes.pop("id", None) or new_id()))
         try:
             if format not in registry.format_names() and format not in self._unknown_formats:
                 self._unknown_formats.add(format)
@@ -158,7 +160,8 @@ class Tee:
             raw = {"request": request, "response": response, **given}
             snapshot = {"id": event_id, **to_json_value(raw)}
             scope = _scope.current(self)
-            self._put(event_id, format, snapshot if scope is None else scope.fill_record(snapshot))
+            value = snapshot if scope is None else scope.fill_record(snapshot)
+            self._put(event_id, format, jsontext.dumps(value))
         except Exception as failure:  # noqa: BLE001 - as above
             self._failed(failure)
         return event_id
@@ -203,18 +206,18 @@ class Tee:
         Later events of the session are a new conversation at such a vendor.
         """
         try:
-            self._put(new_id(), END, str(to_json_value(str(id))))
+            self._put(new_id(), END, jsontext.dumps(to_json_value(str(id))))
         except Exception as error:  # noqa: BLE001 - as above
             self._failed(error)
 
-    def _put(self, event_id: str, format_name: str, value: Any, *, live: bool = True) -> None:
+    def _put(self, event_id: str, format_name: str, payload: bytes, *, live: bool = True) -> None:
         if self._final is not None:
             self._refused += 1
             self._wrong("this Tee is closed; what is recorded now is lost")
             return
-        payload = jsontext.dumps(value)
         self._inbox.put(Record(event_id, format_name, payload, self._clock(), live))
-        if (engine := self._running()) is not None:
+        engine = self._engine or self._running()
+        if engine is not None and self._log.directory is None:
             engine.notify()
 
     def _wrong(self, text: str) -> None:
@@ -313,7 +316,12 @@ class Tee:
         if self._engine is None:
             with self._starting:
                 if self._engine is None:
-                    engine = Engine(self._log, self._exporters, self._tuning)
+                    engine = Engine(
+                        self._log,
+                        self._exporters,
+                        self._tuning,
+                        before_look=self._inbox.retry,
+                    )
                     try:
                         engine.start()
                     except RuntimeError:
@@ -323,8 +331,7 @@ class Tee:
         return self._engine
 
     def _drain(self, deadline: float) -> None:
-        if self._inbox.held:
-            self._inbox.retry()
+        self._inbox.retry()
         if self._engine is None and not self._is_pending():
             return
         engine = self._running()
@@ -355,9 +362,13 @@ class Tee:
         engine = self._engine
         chains = {} if engine is None else {chain.exporter.name: chain for chain in engine.chains}
         exporters = {}
+        held = self._inbox.held
         for exporter in self._exporters:
+            counts = self._log.counts(exporter.name)
             stats = ExporterStats(
-                counts=self._log.counts(exporter.name), position=self._log.position(exporter.name)
+                # What waits in memory for the disk is pending too.
+                counts=replace(counts, pending=counts.pending + held),
+                position=self._log.position(exporter.name),
             )
             chain = chains.get(exporter.name)
             exporters[exporter.name] = stats if chain is None else chain.add_to(stats)
@@ -366,8 +377,9 @@ class Tee:
             directory=self._log.directory,
             delivering=engine is not None and engine.leading,
             recorded=self._inbox.recorded,
-            held=self._inbox.held,
+            held=held,
             refused=self._refused + self._inbox.refused,
+            lost=self._log.lost(),
             duplicates=0 if engine is None else engine.duplicates,
             bugs=self._bugs + (0 if engine is None else len(engine.bugs)),
         )
@@ -407,8 +419,24 @@ class Tee:
         self._inbox.after_fork()
 
 
-def _canonical(item: Event | Conversation) -> Any:
+def _canonical(item: Event | Conversation) -> bytes:
+    """The item as JSON that ``load_event`` reads: fields at their default may stand there too.
+
+    Its values are frozen, so that this is the moment to copy what somebody may still change: the free-form fields.
+    """
+    try:
+        return jsontext.dumps_with(item, _field_values)
+    except TypeError:  # somebody put into a free field what JSON cannot say
+        return jsontext.dumps(_slowly(item))
+
+
+def _slowly(item: Event | Conversation) -> Any:
     try:
         return item.to_json()
-    except Exception:  # noqa: BLE001 - somebody put into a free field what JSON cannot say
+    except Exception:  # noqa: BLE001 - the same, only worse
         return to_json_value(item)
+
+
+def _field_values(value: Any) -> Any:
+    # Far faster than the model's own serialisation, which comes later, in the background.
+    return vars(value) if isinstance(value, Frozen) else to_json_value(value)
