@@ -75,7 +75,7 @@ class Engine:
         self._stop = asyncio.Event()
         self._news = asyncio.Event()
         self._news_pending = False
-        self._unreadable_lines = Limited()
+        self._unreadable_lines, self._log_lines = Limited(), Limited()
         self._intake_lock = asyncio.Lock()
         self._deadline = 0.0
         self._hurries: set[asyncio.Task[None]] = set()
@@ -224,8 +224,7 @@ class Engine:
                 if now - tidied >= _TIDY_SECONDS:
                     tidied = now
                     self._before_look()
-                    await self._absorb_all()
-                    self._log.tidy()
+                    self._log.tidy(self._tuning.clock())
                 if await self._absorb_all():
                     last_record = now
                 asleep = now - last_record >= _AWAKE_SECONDS
@@ -233,8 +232,8 @@ class Engine:
                     bell.sleep(True)
                     await self._absorb_all()  # what came before it was known that a bell is wanted
             except EventLogError as error:
-                logger.warning("%s", error)
-                await asyncio.sleep(_LOG_FAILED_SECONDS)
+                self._log_failed(error)
+                await self._stopped_within(_LOG_FAILED_SECONDS)
                 continue
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), self._seconds_until_look(bell, asleep))
@@ -269,6 +268,13 @@ class Engine:
         if unreadable and self._unreadable_lines.may(self._tuning.clock()):
             logger.error("a record cannot be read, and is a dead letter: %s", unreadable[0])
 
+    def _log_failed(self, error: EventLogError) -> None:
+        if self._log_lines.may(self._tuning.clock()):
+            logger.warning("%s", error)
+
     async def _drain(self) -> None:
-        await self._absorb_all()
+        try:
+            await self._absorb_all()
+        except EventLogError as error:  # full, say: what is in it already may go and make room
+            self._log_failed(error)
         await asyncio.gather(*(chain.drained() for chain in self.chains))

@@ -48,7 +48,7 @@ def unfinished(db: sqlite3.Connection, exporter: str) -> bool:
 
 
 UNFINISHED = (
-    "SELECT phase = 'open', sum(events - delivered) FROM work "
+    "SELECT phase = 'open', sum(events - delivered) FROM work INDEXED BY work_due "
     "WHERE exporter = ? AND state IN ('pending', 'claimed', 'inflight') GROUP BY 1"
 )
 SETTLED = (

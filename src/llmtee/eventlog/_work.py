@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from llmtee import jsontext
 from llmtee.eventlog.journal import Finished
 from llmtee.eventlog.protocol import DeadLetter, Entry, Place, Settlement, Subscription, Work
+
+_GONE_SEGMENTS = 100
 
 TORN = "torn"
 """Counter: records that the journal could not give back whole."""
@@ -68,6 +70,20 @@ def finish_segments(db: sqlite3.Connection, finished: Iterable[Finished]) -> Non
     for segment in finished:
         _set_position(db, segment.segment, segment.end)
         count(db, TORN, segment.torn)
+
+
+def forget_segments(db: sqlite3.Connection, present: Collection[str]) -> None:
+    """Drops the positions of all but the segments that are there and the last that were deleted.
+
+    A process that counts may have looked at those a moment ago, and must not take them for unread.
+    """
+    gone = [
+        (name,)
+        for (name,) in db.execute("SELECT name FROM segments ORDER BY name")
+        if name not in present
+    ]
+    if len(gone) > _GONE_SEGMENTS:
+        db.executemany("DELETE FROM segments WHERE name = ?", gone[:-_GONE_SEGMENTS])
 
 
 def _set_position(db: sqlite3.Connection, segment: str, end: int) -> None:

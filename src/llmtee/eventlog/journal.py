@@ -275,6 +275,14 @@ class JournalReader:
                     break
         return found
 
+    def names(self) -> set[str]:
+        """The segments that are there.
+
+        Raises:
+            OSError: the directory cannot be read.
+        """
+        return {path.name for path in segment_files(self._directory)}
+
     def finished(self, positions: Mapping[str, int]) -> list[Finished]:
         """The segments whose writer is gone and that are read to their end."""
         done: list[Finished] = []

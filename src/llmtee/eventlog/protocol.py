@@ -135,11 +135,20 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How much a log on disk may hold. What goes beyond is refused or deleted, and counted."""
+class Retention:
+    """What a log on disk keeps, and how much. The policy when it is full: what is new is refused, aloud and counted.
 
+    Events with which all exporters are finished are deleted by whole sessions, the oldest first: when they are older
+    than ``keep_seconds``, and earlier where the room is needed. What is pending is never deleted.
+    """
+
+    keep_seconds: float = 7 * 24 * 3600.0
+    """How long finished events stay, for exporters that are added later (``replay=True``) and for questions."""
+    database_bytes: int = 4 * 2**30
+    """Of events and work. When all of it is needed for what is pending, the journal begins to fill."""
     journal_bytes: int = 2**30
-    """Of records that no process has taken into the database yet. Beyond it, new records are refused."""
+    """Of records that no process has taken into the database yet. Beyond it, new records wait in memory and are then
+    refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +193,8 @@ class EventLog(Protocol):
     def absorb(self, places: Iterable[int | Place], entries: Sequence[Entry]) -> int:
         """Replaces records by what they decode to; returns how many entries were there already, by id."""
 
-    def tidy(self) -> None:
-        """Deletes what is not needed any more. For the process that delivers, now and then."""
+    def tidy(self, now: float) -> None:
+        """Deletes what is not needed any more, a little at a time. For the process that delivers, now and then."""
 
     def register(self, subscription: Subscription) -> None:
         """Makes an exporter known. A new one starts at the end of the log, or as ``replay`` says at its beginning."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from llmtee.errors import EventLogError
-from llmtee.eventlog import _bound, _queries, _work
+from llmtee.eventlog import _queries, _retention, _work
 from llmtee.eventlog._database import Database
 from llmtee.eventlog.journal import JournalReader, JournalWriter
 from llmtee.eventlog.protocol import (
@@ -19,9 +19,9 @@ from llmtee.eventlog.protocol import (
     Counts,
     DeadLetter,
     Entry,
-    Limits,
     Place,
     Record,
+    Retention,
     Settlement,
     Subscription,
     Work,
@@ -29,6 +29,11 @@ from llmtee.eventlog.protocol import (
 from llmtee.eventlog.sharing import Ringer
 
 logger = logging.getLogger("llmtee")
+
+_FORGET = 1000
+"""Events that one step of tidying deletes at most, more or less."""
+_FORGET_LOOKS = 4
+_GIVE_BACK_PAGES = 1000
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,7 +66,7 @@ class SqliteLog:
         directory: Path | None,
         *,
         bound: int | None = None,
-        limits: Limits | None = None,
+        retention: Retention | None = None,
         fsync: bool = False,
         warn: Callable[[str], None] = logger.warning,
     ) -> None:
@@ -71,7 +76,7 @@ class SqliteLog:
             directory: where it is kept; ``None`` for memory.
             bound: of a log in memory: how many events are kept at most. Beyond it, sessions with which all exporters
                 are finished are forgotten, and when there is none `append` raises.
-            limits: of a log on disk.
+            retention: of a log on disk.
             fsync: whether `append` returns only when the record is on the disk itself.
             warn: is told of what people should know.
 
@@ -80,12 +85,13 @@ class SqliteLog:
         """
         self.directory = directory
         self.bound = bound
-        self.limits = limits or Limits()
+        self.retention = retention or Retention()
         self._size = 0
         self._appended = 0
         self._subscriptions: dict[str, Subscription] = {}
         self._warn = warn
         self._unreadable: set[str] = set()
+        self._forgot_after = 0
         try:
             self._database = Database(directory, prepare=self._register_all, warn=warn)
         except (OSError, sqlite3.Error) as error:
@@ -94,7 +100,7 @@ class SqliteLog:
         self._writer: JournalWriter | None = None
         if directory is not None:
             self._writer = JournalWriter(
-                directory, max_bytes=self.limits.journal_bytes, fsync=fsync
+                directory, max_bytes=self.retention.journal_bytes, fsync=fsync
             )
             self._reader = JournalReader(directory)
             self._ringer = Ringer(directory)
@@ -128,7 +134,9 @@ class SqliteLog:
     def _append_in_memory(self, record: Record) -> None:
         if self.bound is not None and self._size >= self.bound:
             with self._database.transaction() as db:
-                self._size -= _bound.forget(db, max(1, self.bound // 10))
+                names = self._subscriptions.keys()
+                gone = _retention.forget(db, max(1, self.bound // 10), exporters=names)
+                self._size -= gone.events
             if self._size >= self.bound:
                 raise EventLogError(f"event log in {self.place}: full, {self.bound} events wait")
         self._db.execute(
@@ -159,6 +167,10 @@ class SqliteLog:
     @_guarded
     def absorb(self, places: Iterable[int | Place], entries: Sequence[Entry]) -> int:
         """Replaces records by what they decode to."""
+        if self._is_full():
+            raise EventLogError(
+                f"event log in {self.place}: full, {self.retention.database_bytes:,} bytes are pending"
+            )
         with self._database.transaction() as db:
             gone = _work.pass_over(db, places)
             added = _work.add_events(db, entries)
@@ -166,18 +178,41 @@ class SqliteLog:
         return len(entries) - added
 
     @_guarded
-    def tidy(self) -> None:
-        """Deletes the segments of the journal that are read to their end and complete."""
+    def tidy(self, now: float) -> None:
+        """Deletes what is not needed any more, a little at a time."""
         if self._writer is None:
             return
         finished = self._reader.finished(_queries.positions(self._db))
-        if not finished:
-            return
+        if finished:
+            with self._database.transaction() as db:
+                _work.finish_segments(db, finished)
+            if torn := sum(segment.torn for segment in finished):
+                self._warn(f"{torn} damaged records at the end of the journal were skipped")
+            self._reader.remove(finished)
         with self._database.transaction() as db:
-            _work.finish_segments(db, finished)
-        if torn := sum(segment.torn for segment in finished):
-            self._warn(f"{torn} damaged records at the end of the journal were skipped")
-        self._reader.remove(finished)
+            _work.forget_segments(db, self._reader.names())
+            gone = _retention.forget(
+                db,
+                _FORGET,
+                exporters=self._subscriptions.keys(),
+                after=self._forgot_after,
+                before=None if self._is_full() else now - self.retention.keep_seconds,
+                looks=_FORGET_LOOKS,
+            )
+        self._forgot_after = gone.after
+        _retention.give_back(self._db, _GIVE_BACK_PAGES)
+
+    @_guarded
+    def vacuum(self) -> None:
+        """Makes the file as small as it can be. Takes a while, and as much room again, when it is large."""
+        self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # files of version 1 learn it here
+        self._db.execute("VACUUM")
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _is_full(self) -> bool:
+        if self.directory is None:
+            return False
+        return _retention.used_bytes(self._db) >= self.retention.database_bytes
 
     # -- what exporters do with it ----------------------------------------------------------------
 
@@ -338,7 +373,7 @@ def open_log(
     *,
     bound: int,
     warn: Callable[[str], None],
-    limits: Limits | None = None,
+    retention: Retention | None = None,
     fsync: bool = False,
 ) -> SqliteLog:
     """The log in ``directory``, or one in memory of at most ``bound`` events where that cannot be written.
@@ -347,11 +382,11 @@ def open_log(
         directory: as ``config.event_log_dir`` gives it.
         bound: of the one in memory.
         warn: is told, once, that nothing will survive the process, and why.
-        limits: of the one on disk.
+        retention: of the one on disk.
         fsync: whether `append` returns only when the record is on the disk itself.
     """
     try:
-        return SqliteLog(directory, limits=limits, fsync=fsync, warn=warn)
+        return SqliteLog(directory, retention=retention, fsync=fsync, warn=warn)
     except EventLogError as error:
         warn(
             f"{error}. Events are kept in memory only (at most {bound}) and are lost when this process ends; "

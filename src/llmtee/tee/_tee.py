@@ -16,7 +16,8 @@ from typing import Any, Self
 
 from llmtee import config, jsontext, registry
 from llmtee.delivery import Engine, ExporterStats, FlushReport, Stats, Tuning
-from llmtee.eventlog import CANONICAL, END, DeadLetter, Record, open_log
+from llmtee.eventlog import CANONICAL, END, DeadLetter, Record, Retention, open_log, ring
+from llmtee.eventlog.sharing import HURRY
 from llmtee.model import Agent, Conversation, Event, EventBase, Person
 from llmtee.model._base import Frozen
 from llmtee.model.ids import new_id
@@ -53,6 +54,9 @@ class Tee:
         exporters: Iterable[ExporterSettings],
         *,
         dir: str | Path | None = None,  # noqa: A002 - the name that users type
+        deliver: bool = True,
+        fsync: bool = False,
+        retention: Retention | None = None,
         memory_events: int = 10_000,
         exit_timeout: float = 5.0,
         strict: bool | None = None,
@@ -65,7 +69,12 @@ class Tee:
                 from the environment or the settings file (see ``llmtee.config``).
             dir: directory of the event log; else ``LLMTEE_DIR``, else the settings file, else ``./.llmtee``.
                 Where it cannot be written, events are kept in memory, with a warning and ``stats().directory`` None.
-            memory_events: how many events are kept in memory at most, in that case.
+            deliver: whether this process may deliver. False: it only records, needs no keys, and `close` waits for
+                nothing; another process delivers from the directory, such as ``llmtee deliver``.
+            fsync: whether `record` returns only when the event is on the disk itself, so that it survives the loss of
+                power too; costs what the disk takes for it. Without, it survives the death of the process.
+            retention: how long and how much the event log keeps.
+            memory_events: how many events are kept in memory at most, while the disk does not take them.
             exit_timeout: seconds that the hook at exit may take.
             strict: whether `flush` and `close` raise exceptions that are llmtee's or a plug-in's own fault, and
                 `record` its own; under pytest by default. Otherwise they are logged and counted.
@@ -77,13 +86,21 @@ class Tee:
             UnknownName: an exporter's vendor is not registered.
         """
         tuning = tuning or Tuning()
-        self._exporters = resolve_exporters(exporters, tuning)
+        self._exporters = resolve_exporters(exporters, tuning, need_key=deliver)
         self._clock = tuning.clock
         self._tuning = tuning
         self._strict = strict
         self.exit_timeout = exit_timeout
         """Seconds that the hook at exit may take."""
-        self._log = open_log(config.event_log_dir(dir), bound=memory_events, warn=logger.warning)
+        self._log = open_log(
+            config.event_log_dir(dir),
+            bound=memory_events,
+            warn=logger.warning,
+            retention=retention,
+            fsync=fsync,
+        )
+        # From memory, no other process could deliver.
+        self._delivers = deliver or self._log.directory is None
         for exporter in self._exporters:
             self._log.register(exporter.subscription)
         self._inbox = Inbox(self._log, memory_events)
@@ -312,8 +329,8 @@ class Tee:
             self._raise_bug()
 
     def _running(self) -> Engine | None:
-        """The engine, started when it was not; ``None`` while the interpreter exits."""
-        if self._engine is None:
+        """The engine, started when it was not; ``None`` where it must not, and while the interpreter exits."""
+        if self._engine is None and self._delivers:
             with self._starting:
                 if self._engine is None:
                     engine = Engine(
@@ -335,11 +352,13 @@ class Tee:
         if self._engine is None and not self._is_pending():
             return
         engine = self._running()
-        if engine is None or engine.drain(deadline - time.monotonic()):
+        if engine is None and self._log.directory is not None:
+            ring(self._log.directory, HURRY)
+        elif engine is None or engine.drain(deadline - time.monotonic()):
             return
         # Another process delivers: what it does is seen in the event log, unless it ends and this one takes over.
         while (left := deadline - time.monotonic()) > 0 and self._is_pending():
-            if engine.leading:
+            if engine is not None and engine.leading:
                 engine.drain(left)
                 return
             time.sleep(_POLL_SECONDS)
@@ -387,7 +406,10 @@ class Tee:
     def _close(self, timeout: float = 5.0) -> FlushReport:
         if self._final is None:
             end = time.monotonic() + timeout
-            self._drain(end - _GRACE_SHARE * timeout)
+            if self._delivers:
+                self._drain(end - _GRACE_SHARE * timeout)
+            else:
+                self._inbox.retry()
             if self._engine is not None:
                 self._engine.stop(max(0.0, end - time.monotonic()))
             self._final = self._stats()
