@@ -251,6 +251,10 @@ class Tee:
 
     # ── delivery ────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def start(self) -> None:
+        """Starts delivery without waiting for a first record, for a process that delivers what others record."""
+        self._running()
+
     def flush(self, timeout: float = 10.0) -> FlushReport:
         """Sends all that is pending now, changed conversations at once, and waits for the answers.
 
