@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import count as count_up
 
-from llmtee.eventlog._work import count
+from llmtee.eventlog._intake import count
 
 EXPIRED = "expired"
 """Counter: events that went before an exporter took them that is registered in the log, and that nobody uses now."""

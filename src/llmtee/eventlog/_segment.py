@@ -18,9 +18,7 @@ import os
 import struct
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from zlib import crc32
@@ -30,23 +28,22 @@ NEW_SUFFIX: Final = ".journal-new"
 """Of a segment that is being made: it has no lock yet, and would look complete."""
 
 HEADER_BYTES: Final = 64
-_MAGIC: Final = b"llmteeJL"
-_VERSION: Final = 1
-_HEADER: Final = struct.Struct("=8sIIQ16sQ")
+MAGIC: Final = b"llmteeJL"
+VERSION: Final = 1
+HEADER: Final = struct.Struct("=8sIIQ16sQ")
 """Magic, version, seed of the checksums, process id, the writer's own id, number of the segment at its writer.
 
 Its own CRC-32 follows.
 """
-_FRAME: Final = struct.Struct("=II")
-_PAGE: Final = mmap.PAGESIZE
+FRAME: Final = struct.Struct("=II")
+PAGE: Final = mmap.PAGESIZE
 _CRC_CHUNK: Final = 5 * 1024
 """zlib lets go of the interpreter lock for more than this; getting it back can take 5 ms beside a busy thread."""
-_READ_BYTES: Final = 256 * 1024
 
 
 def frame_bytes(body: int) -> int:
     """What a frame with a body of that many bytes takes."""
-    return (_FRAME.size + body + 7) & ~7
+    return (FRAME.size + body + 7) & ~7
 
 
 def checksum(data: bytes, start: int) -> int:
@@ -68,8 +65,8 @@ def allocate(file: int, size: int) -> None:
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file, 0, size)
         return
-    zeros = bytes(_PAGE)  # macOS has no such call: written zeros are allocated too
-    for place in range(0, size, _PAGE):
+    zeros = bytes(PAGE)  # macOS has no such call: written zeros are allocated too
+    for place in range(0, size, PAGE):
         os.pwrite(file, zeros, place)
 
 
@@ -89,7 +86,7 @@ class SegmentWriter:
             OSError: the disk is full or read-only, or the file system cannot map files.
         """
         self.path = path
-        self.size = -(-size // _PAGE) * _PAGE
+        self.size = -(-size // PAGE) * PAGE
         self._synced = 0
         self._syncing = threading.RLock()
         self._seed = int.from_bytes(os.urandom(4), sys.byteorder)
@@ -100,7 +97,7 @@ class SegmentWriter:
             allocate(self._file, self.size)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._map = mmap.mmap(self._file, self.size)
-            header = _HEADER.pack(_MAGIC, _VERSION, self._seed, os.getpid(), writer, number)
+            header = HEADER.pack(MAGIC, VERSION, self._seed, os.getpid(), writer, number)
             header += crc32(header).to_bytes(4, sys.byteorder)
             self._map[: len(header)] = header
             self._words = memoryview(self._map).cast("I")
@@ -125,7 +122,7 @@ class SegmentWriter:
             return False
         check = checksum(payload, crc32(head, self._seed ^ length)).to_bytes(4, sys.byteorder)
         # With the frame, the next length is set to 0: one that was broken off here may have left something there.
-        tail = bytes(after + 4 - (start + _FRAME.size + length)) if after < self.size else b""
+        tail = bytes(after + 4 - (start + FRAME.size + length)) if after < self.size else b""
         written = b"".join((check, head, payload, tail))
         self._map[start + 4 : start + 4 + len(written)] = written
         self._words[start >> 2] = length
@@ -175,151 +172,3 @@ class SegmentWriter:
     def _unmap(self) -> None:
         self._words.release()
         self._map.close()
-
-
-@dataclass(slots=True)
-class Frame:
-    """One frame of a segment."""
-
-    end: int
-    """Where the next one begins."""
-    body: bytes
-    torn: int = 0
-    """Damaged frames that were skipped before it."""
-
-
-@dataclass(slots=True)
-class Reading:
-    """What a look into a segment gave."""
-
-    frames: list[Frame] = field(default_factory=list)
-    finished: bool = False
-    """Whether nothing follows, now or later: the writer is gone, and these frames are the last."""
-    end: int = 0
-    """When finished: past everything."""
-    torn: int = 0
-    """When finished: damaged frames after the last good one; what follows a damaged length counts as one."""
-
-
-class UnknownVersionError(Exception):
-    """A newer llmtee wrote the segment."""
-
-
-def read_segment(path: Path, position: int, limit: int) -> Reading | None:
-    """The next frames of a segment; ``None`` when the file is gone.
-
-    A frame that is not whole is waited for while its writer lives, and skipped and counted when it is gone, or when a
-    whole frame follows. Whatever the file holds, what is returned was written as it is.
-
-    Args:
-        path: the segment.
-        position: ``end`` of the last frame that was read; 0 at the start.
-        limit: how many frames at most.
-
-    Raises:
-        OSError: the file cannot be read.
-        UnknownVersionError: it is not ours to judge.
-    """
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        return _read(file, position, limit)
-    finally:
-        os.close(file)
-
-
-def _read(file: int, position: int, limit: int) -> Reading:
-    # First of all: what is read after the writer has gone is all there will be.
-    complete = not _is_locked(file)
-    size = os.fstat(file).st_size
-    header = os.pread(file, HEADER_BYTES, 0)
-    if not _is_whole(header):
-        torn = int(position < size) if size else 0
-        return Reading(finished=complete, end=max(size, position), torn=torn)
-    _, version, seed, _, _, _ = _HEADER.unpack_from(header)
-    if version != _VERSION:
-        raise UnknownVersionError(f"version {version}")
-    window = _Window(file, size, seed)
-    reading = Reading()
-    position = max(position, HEADER_BYTES)
-    while len(reading.frames) < limit:
-        skipped, start = 0, position
-        frame = window.frame(start)
-        while frame is None and (after := window.after_damage(start)) is not None:
-            skipped, start = skipped + 1, after
-            frame = window.frame(start)
-        if frame is None:
-            if complete:
-                reading.finished, reading.end = True, max(size, position)
-                reading.torn = int(window.has_remains(position))
-            break
-        frame.torn = skipped
-        reading.frames.append(frame)
-        position = frame.end
-    return reading
-
-
-def _is_whole(header: bytes) -> bool:
-    if len(header) < HEADER_BYTES or not header.startswith(_MAGIC):
-        return False
-    check = int.from_bytes(header[_HEADER.size : _HEADER.size + 4], sys.byteorder)
-    return check == crc32(header[: _HEADER.size])
-
-
-def _is_locked(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    fcntl.flock(file, fcntl.LOCK_UN)
-    return False
-
-
-class _Window:
-    """The part of a file that is being looked at."""
-
-    def __init__(self, file: int, size: int, seed: int) -> None:
-        self._file, self._size, self._seed = file, size, seed
-        self._start, self._bytes = 0, b""
-
-    def frame(self, start: int) -> Frame | None:
-        """The whole frame at ``start``, if there is one."""
-        head = self._get(start, _FRAME.size)
-        if len(head) < _FRAME.size:
-            return None
-        length, check = _FRAME.unpack(head)
-        if not length or start + _FRAME.size + length > self._size:
-            return None
-        body = self._get(start + _FRAME.size, length)
-        if len(body) < length or crc32(body, self._seed ^ length) != check:
-            return None
-        return Frame(start + frame_bytes(length), body)
-
-    def after_damage(self, start: int) -> int | None:
-        """Where a whole frame follows the damaged one at ``start``, going by its length; else ``None``."""
-        head = self._get(start, 4)
-        length = int.from_bytes(head, sys.byteorder)
-        if len(head) < 4 or not length:
-            return None
-        after = start + frame_bytes(length)
-        return after if self.frame(after) is not None else None
-
-    def has_remains(self, start: int) -> bool:
-        """Whether anything but zeros follows."""
-        return any(chunk.count(0) < len(chunk) for chunk in self._chunks(start))
-
-    def _chunks(self, start: int) -> Iterator[bytes]:
-        while chunk := os.pread(self._file, _READ_BYTES, start):
-            yield chunk
-            start += len(chunk)
-
-    def _get(self, start: int, length: int) -> bytes:
-        offset = start - self._start
-        if offset < 0 or offset + length > len(self._bytes):
-            # A short first look: mostly there is nothing new.
-            wanted = _READ_BYTES if self._bytes else _PAGE
-            self._bytes = os.pread(self._file, max(length, wanted), start)
-            self._start, offset = start, 0
-        return self._bytes[offset : offset + length]

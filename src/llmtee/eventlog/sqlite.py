@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from llmtee.errors import EventLogError
-from llmtee.eventlog import _queries, _retention, _work
+from llmtee.eventlog import _intake, _queries, _retention, _work
+from llmtee.eventlog._backlog import JournalReader
 from llmtee.eventlog._database import Database
-from llmtee.eventlog.journal import JournalReader, JournalWriter
+from llmtee.eventlog.journal import JournalWriter
 from llmtee.eventlog.protocol import (
     END,
     Counts,
@@ -172,8 +173,8 @@ class SqliteLog:
                 f"event log in {self.place}: full, {self.retention.database_bytes:,} bytes are pending"
             )
         with self._database.transaction() as db:
-            gone = _work.pass_over(db, places)
-            added = _work.add_events(db, entries)
+            gone = _intake.pass_over(db, places)
+            added = _intake.add_events(db, entries)
         self._size += added - gone
         return len(entries) - added
 
@@ -185,12 +186,12 @@ class SqliteLog:
         finished = self._reader.finished(_queries.positions(self._db))
         if finished:
             with self._database.transaction() as db:
-                _work.finish_segments(db, finished)
+                _intake.finish_segments(db, finished)
             if torn := sum(segment.torn for segment in finished):
                 self._warn(f"{torn} damaged records at the end of the journal were skipped")
             self._reader.remove(finished)
         with self._database.transaction() as db:
-            _work.forget_segments(db, self._reader.names())
+            _intake.forget_segments(db, self._reader.names())
             gone = _retention.forget(
                 db,
                 _FORGET,
@@ -224,7 +225,7 @@ class SqliteLog:
 
     def _register_all(self, db: sqlite3.Connection) -> None:
         for subscription in self._subscriptions.values():
-            _work.register(db, subscription)
+            _intake.register(db, subscription)
 
     @_guarded
     def recover(self, exporter: str, *, repeat: bool) -> int:

@@ -14,10 +14,13 @@ NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "llmtee")
 
 def uuid7(now_ms: int, random_bytes: bytes) -> uuid.UUID:
     """A version 7 UUID (RFC 9562 §5.7) of a time in unix milliseconds and ten random bytes."""
-    value = (now_ms & (2**48 - 1)) << 80 | int.from_bytes(random_bytes, "big")
+    return uuid.UUID(int=_uuid7_number(now_ms, int.from_bytes(random_bytes, "big")))
+
+
+def _uuid7_number(now_ms: int, random_bits: int) -> int:
+    value = (now_ms & (2**48 - 1)) << 80 | random_bits
     value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return uuid.UUID(int=value)
+    return value & ~(0x3 << 62) | 0x2 << 62
 
 
 _random = random.Random(os.urandom(32))  # noqa: S311 - ids have to differ, not to be secret
@@ -29,8 +32,8 @@ os.register_at_fork(after_in_child=lambda: _random.seed(os.urandom(32)))
 
 
 def _live_id() -> str:
-    random_bytes = _random.getrandbits(80).to_bytes(10, "big")
-    return str(uuid7(time.time_ns() // 1_000_000, random_bytes))
+    text = f"{_uuid7_number(time.time_ns() // 1_000_000, _random.getrandbits(80)):032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 _new: Callable[[], str] = _live_id
