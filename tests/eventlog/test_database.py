@@ -336,8 +336,8 @@ _DUE = {"exporter": "events", "now": 1.0, "limit": 10, "window": 1000}
     [
         (_work._DUE, _DUE, {"work_due"}),
         (_work._DUE_IN_ORDER, _DUE, {"work_due", "work_in_order"}),
-        (_queries.UNFINISHED, ("events",), {"work_due"}),
-        (_queries.SETTLED, ("events",), {"work_settled"}),
+        (_queries.UNFINISHED, ("events",), {"COVERING INDEX work_due"}),
+        (_queries.SETTLED, ("events",), {"COVERING INDEX work_settled"}),
         (_queries.COUNT_AFTER, (5,), {"events_counted"}),
         (_retention.UNFINISHED, ("s",), {"events_of_session", "PRIMARY KEY"}),
         (_retention._NEWEST, ("s",), {"events_of_session"}),

@@ -48,8 +48,9 @@ def unfinished(db: sqlite3.Connection, exporter: str) -> bool:
 
 
 UNFINISHED = (
-    "SELECT phase = 'open', sum(events - delivered) FROM work INDEXED BY work_due "
-    "WHERE exporter = ? AND state IN ('pending', 'claimed', 'inflight') GROUP BY 1"
+    "SELECT coalesce(sum(CASE phase WHEN 'open' THEN 0 ELSE events - delivered END), 0), "
+    "coalesce(sum(CASE phase WHEN 'open' THEN events - delivered ELSE 0 END), 0) "
+    "FROM work INDEXED BY work_due WHERE exporter = ? AND state IN ('pending', 'claimed', 'inflight')"
 )
 SETTLED = (
     "SELECT state, sum(events - delivered) FROM work "
@@ -65,9 +66,9 @@ def counts(db: sqlite3.Connection, exporter: str, waiting: Sequence[str]) -> Cou
         exporter: whose.
         waiting: ids of what stands in the journal's segments.
     """
-    found = {"pending": _not_taken(db, exporter) + in_journal(db, waiting), "open": 0}
-    for is_open, number in db.execute(UNFINISHED, (exporter,)):
-        found["open" if is_open else "pending"] += number
+    pending, is_open = db.execute(UNFINISHED, (exporter,)).fetchone()
+    pending += _not_taken(db, exporter) + in_journal(db, waiting)
+    found = {"pending": pending, "open": is_open}
     found.update(db.execute(SETTLED, (exporter,)).fetchall())
     return Counts(delivered=_of_exporter(db, exporter, "delivered"), **found)
 

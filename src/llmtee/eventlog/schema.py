@@ -92,8 +92,10 @@ CREATE TABLE deliveries (
   vendor_id TEXT NOT NULL,
   PRIMARY KEY (exporter, key, segment)
 ) WITHOUT ROWID;
--- Counting must not read the payloads.
+-- Counting must read neither the payloads nor the rest of the work.
 CREATE INDEX events_counted ON events (seq) WHERE kind <> 'end';
+DROP INDEX work_due;
+CREATE INDEX work_due ON work (exporter, state, due_at, last_seq, phase, events, delivered);
 CREATE INDEX work_settled ON work (exporter, state, events, delivered)
   WHERE state IN ('dead', 'unknown', 'skipped');
 """
