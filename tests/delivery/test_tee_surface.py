@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 import errno
 import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -234,6 +235,27 @@ def test_many_threads_record(acme: Any, exporter: Make, make_tee: Make, call: Ca
     assert sorted(acme.stored_ids()) == sorted(ids)
 
 
+def test_a_signal_handler_may_record_while_the_application_records(
+    acme: Any, exporter: Make, make_tee: Make, call: Call
+) -> None:
+    tee = make_tee(exporter(), deliver=False)
+    handled: list[str] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: handled.append(tee.record(call())))
+    try:
+        ids = []
+        while len(handled) < 30:
+            signal.setitimer(signal.ITIMER_REAL, 0.00002)
+            ids.append(tee.record(call()))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    tee.close()
+    delivering = make_tee(exporter())
+    delivering.start()
+    assert delivering.flush(60)["acme"].delivered == len(ids) + len(handled)
+    assert sorted(acme.stored_ids()) == sorted(ids + handled)
+
+
 # ── sessions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -407,6 +429,11 @@ def test_memory_for_a_log_that_fails_is_bounded(
     stats = tee.stats()
     assert (stats.recorded, stats.held, stats.refused) == (5, 3, 2)
     assert "2 records lost so far" in caplog.text
+    # What the disk does not take until the end is lost, and said to be.
+    tee.close(0.1)
+    stats = tee.stats()
+    assert (stats.held, stats.refused, stats["acme"].counts.total) == (0, 5, 0)
+    assert "3 records were held in memory only, and are lost" in caplog.text
 
 
 def test_a_lost_bell_delays_delivery_and_no_more(

@@ -50,8 +50,6 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._of_parents: list[sqlite3.Connection] = []
         self.lock = threading.RLock()
-        if directory is not None:
-            make_directory(directory)
         with self.lock:
             self._connection = self._open()
 
@@ -124,6 +122,7 @@ class Database:
         if self._directory is None:
             return self._connected(":memory:")
         path = self._directory / FILE
+        make_directory(self._directory)
         with opening(self._directory):
             _create(path)
             try:

@@ -54,6 +54,15 @@ class Inbox:
             self._log.try_again()
             self._move()
 
+    def give_up(self) -> None:
+        """At the end: what is still held has nowhere to go, and is lost."""
+        with self._lock:
+            lost = self.held
+            self._held.clear()
+            self.refused += lost
+        if lost:
+            logger.error("%d records were held in memory only, and are lost", lost)
+
     def after_fork(self) -> None:
         """In a forked child: what the parent holds is the parent's."""
         self._lock = threading.RLock()

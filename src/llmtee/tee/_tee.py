@@ -253,7 +253,8 @@ class Tee:
 
     def start(self) -> None:
         """Starts delivery without waiting for a first record, for a process that delivers what others record."""
-        self._running()
+        if self._final is None:
+            self._running()
 
     def flush(self, timeout: float = 10.0) -> FlushReport:
         """Sends all that is pending now, changed conversations at once, and waits for the answers.
@@ -416,8 +417,10 @@ class Tee:
                 self._inbox.retry()
             if self._engine is not None:
                 self._engine.stop(max(0.0, end - time.monotonic()))
+            self._inbox.give_up()
             self._final = self._stats()
             self._log.close()
+            self._inbox.give_up()  # what another thread was just about to record
             _life.discard(self)
         return self._report()
 
