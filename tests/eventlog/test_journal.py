@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -276,14 +277,25 @@ def test_a_segment_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 # ── a disk that does not take it ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_full_disk_is_an_error_and_works_again(tmp_path: Path, monkeypatch: Any) -> None:
-    def full(file: int, size: int) -> None:
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize(
+    ("edge", "number"),
+    [
+        ("llmtee.eventlog._segment.allocate", errno.ENOSPC),  # full
+        ("llmtee.eventlog._segment.os.open", errno.EROFS),  # read-only
+        ("llmtee.eventlog._segment.mmap.mmap", errno.ENODEV),  # a file system that cannot map files
+        ("llmtee.eventlog._segment.fcntl.flock", errno.ENOLCK),
+    ],
+)
+def test_a_disk_that_fails_is_an_error_and_works_again(
+    tmp_path: Path, monkeypatch: Any, edge: str, number: int
+) -> None:
+    def fails(*args: object) -> None:
+        raise OSError(number, os.strerror(number))
 
     writer = JournalWriter(tmp_path)
-    monkeypatch.setattr(_segment, "allocate", full)
+    monkeypatch.setattr(edge, fails)
     for _ in range(3):
-        with pytest.raises(EventLogError, match="No space left"):
+        with pytest.raises(EventLogError, match=os.strerror(number)):
             writer.append(_record("a"))
     assert list(tmp_path.iterdir()) == []
     monkeypatch.undo()

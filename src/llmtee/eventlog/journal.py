@@ -84,7 +84,7 @@ class JournalWriter:
         self._lock = threading.RLock()
         self._level = 0
         self._lanes: list[_Lane] = []
-        self._failure: EventLogError | None = None
+        self._failure: str | None = None
         self._again_at = 0.0
         self._closed = False
 
@@ -150,7 +150,7 @@ class JournalWriter:
             raise EventLogError(f"journal in {self._directory}: closed")
         if self._failure is not None:
             if time.monotonic() < self._again_at:
-                raise self._failure
+                raise EventLogError(self._failure)
             self._failure = None
         try:
             size = max(lane.segment_bytes, HEADER_BYTES + frame_bytes(body))
@@ -163,9 +163,9 @@ class JournalWriter:
             self._seal(lane)
         except (OSError, EventLogError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            self._failure = EventLogError(f"journal in {self._directory}: {reason}")
+            self._failure = f"journal in {self._directory}: {reason}"
             self._again_at = time.monotonic() + _RETRY_SECONDS
-            raise self._failure from error
+            raise EventLogError(self._failure) from error
         lane.segment = segment
         if lane.number > 1:
             lane.segment_bytes = min(lane.segment_bytes * 2, lane.most_bytes)
