@@ -9,18 +9,17 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import orjson
 import pydantic_core
+import record_cost
 
-from llmtee import Tee, jsontext
+from llmtee import jsontext
 from llmtee.assembly import assemble
 from llmtee.formats import openai_chat
-from llmtee.testing.emulators import HoneyHiveEmulator
 
 ROOT = Path(__file__).resolve().parents[1]
 REPETITIONS = 5
@@ -61,7 +60,7 @@ def main() -> None:
             "assemble one call": _each(lambda: assemble([call]), 300),
         },
     )
-    _show("record_call, delivery running", "µs", {"Tee": _record_calls(record)})
+    record_cost.main()
 
 
 def _record() -> dict[str, object]:
@@ -87,21 +86,6 @@ def _import_ms(module: str) -> list[float]:
         * 1e3
         for _ in range(REPETITIONS)
     ]
-
-
-def _record_calls(record: dict[str, object], times: int = 2000) -> list[float]:
-    figures: list[float] = []
-    with (
-        tempfile.TemporaryDirectory() as directory,
-        HoneyHiveEmulator() as vendor,
-        Tee([vendor.exporter()], dir=directory) as tee,
-    ):
-        for _ in range(times):
-            started = time.perf_counter()
-            tee.record_call("openai-chat", **record)  # type: ignore[arg-type]
-            figures.append((time.perf_counter() - started) * 1e6)
-        tee.flush(timeout=60)
-    return figures
 
 
 def _show(title: str, unit: str, rows: dict[str, list[float]]) -> None:

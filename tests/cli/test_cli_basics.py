@@ -23,7 +23,17 @@ def test_version_and_help(llmtee: Run) -> None:
     assert llmtee("--version").out == f"llmtee {__version__}\n"
     helped = llmtee("--help")
     assert helped.code == 0
-    for name in ("demo", "convert", "send", "explain", "vendors", "formats", "emulate", "schema"):
+    for name in (
+        "demo",
+        "convert",
+        "send",
+        "deliver",
+        "explain",
+        "vendors",
+        "formats",
+        "emulate",
+        "schema",
+    ):
         assert name in helped.out
     assert llmtee("convrt").code == 2
 

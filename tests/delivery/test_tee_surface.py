@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import datetime as dt
-import sqlite3
+import errno
+import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 
 from llmtee import jsontext
 from llmtee.errors import ConfigError, UsageError
-from llmtee.eventlog import Entry, Work
+from llmtee.eventlog import Entry, Work, _segment
 from llmtee.model import (
     Agent,
     Conversation,
@@ -233,6 +235,27 @@ def test_many_threads_record(acme: Any, exporter: Make, make_tee: Make, call: Ca
     assert sorted(acme.stored_ids()) == sorted(ids)
 
 
+def test_a_signal_handler_may_record_while_the_application_records(
+    acme: Any, exporter: Make, make_tee: Make, call: Call
+) -> None:
+    tee = make_tee(exporter(), deliver=False)
+    handled: list[str] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: handled.append(tee.record(call())))
+    try:
+        ids = []
+        while len(handled) < 30:
+            signal.setitimer(signal.ITIMER_REAL, 0.00002)
+            ids.append(tee.record(call()))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    tee.close()
+    delivering = make_tee(exporter())
+    delivering.start()
+    assert delivering.flush(60)["acme"].delivered == len(ids) + len(handled)
+    assert sorted(acme.stored_ids()) == sorted(ids + handled)
+
+
 # ── sessions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -359,22 +382,69 @@ def test_records_are_held_while_the_log_fails_and_stored_when_it_works(
     acme: Any, exporter: Make, make_tee: Make, call: Call, monkeypatch: Any, caplog: Any
 ) -> None:
     tee = make_tee(exporter())
-    real = tee._log._open
+    real = _segment.allocate
 
-    def fails() -> sqlite3.Connection:
-        raise sqlite3.OperationalError("database or disk is full")
+    def fails(file: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    tee._log._connection.close()
-    tee._log._connection = None
-    monkeypatch.setattr(tee._log, "_open", fails)
+    monkeypatch.setattr(_segment, "allocate", fails)
     ids = [tee.record(call()) for _ in range(3)]
-    assert tee._inbox.held == 3
-    assert "disk is full" in caplog.text
-    monkeypatch.setattr(tee._log, "_open", real)
+    stats = tee.stats()
+    assert (stats.held, stats.recorded, stats["acme"].counts.pending) == (3, 3, 3)
+    assert not tee.flush(timeout=0.1)
+    assert sum("No space left" in line for line in caplog.messages) == 1
+    monkeypatch.setattr(_segment, "allocate", real)
     ids.append(tee.record(call()))
     assert tee.flush()["acme"].delivered == 4
     assert tee.stats().held == 0
     assert sorted(acme.stored_ids()) == sorted(ids)
+
+
+def test_what_is_held_is_stored_without_another_record_when_the_log_works(
+    acme: Any, exporter: Make, make_tee: Make, call: Call, monkeypatch: Any
+) -> None:
+    tee = make_tee(exporter())
+    real = _segment.allocate
+
+    def fails(file: int, size: int) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(_segment, "allocate", fails)
+    event = tee.record(call())
+    assert tee.stats().held == 1
+    monkeypatch.setattr(_segment, "allocate", real)
+    acme.wait_for(lambda: acme.stored_ids() == [event])
+
+
+def test_memory_for_a_log_that_fails_is_bounded(
+    exporter: Make, make_tee: Make, call: Call, monkeypatch: Any, caplog: Any
+) -> None:
+    def fails(file: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(_segment, "allocate", fails)
+    tee = make_tee(exporter(), memory_events=3)
+    for _ in range(5):
+        tee.record(call())
+    stats = tee.stats()
+    assert (stats.recorded, stats.held, stats.refused) == (5, 3, 2)
+    assert "2 records lost so far" in caplog.text
+    # What the disk does not take until the end is lost, and said to be.
+    tee.close(0.1)
+    stats = tee.stats()
+    assert (stats.held, stats.refused, stats["acme"].counts.total) == (0, 5, 0)
+    assert "3 records were held in memory only, and are lost" in caplog.text
+
+
+def test_a_lost_bell_delays_delivery_and_no_more(
+    acme: Any, exporter: Make, make_tee: Make, call: Call, monkeypatch: Any
+) -> None:
+    tee = make_tee(exporter())
+    tee.record(call())
+    acme.wait_for(lambda: len(acme.stored) == 1)
+    monkeypatch.setattr(tee._log._ringer, "news", lambda: None)
+    tee.record(call())
+    acme.wait_for(lambda: len(acme.stored) == 2)
 
 
 def test_conversations_forgotten_in_memory_are_never_replaced_by_their_end(

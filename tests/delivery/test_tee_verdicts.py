@@ -352,6 +352,7 @@ def test_a_vendor_that_cannot_be_reached_is_probed_and_not_hammered(
     tee = make_tee(exporter(), exporter(name="away", base_url="http://127.0.0.1:9"), clock=clock)
     for _ in range(50):
         tee.record(call())
+    acme.wait_for(lambda: len(acme.stored) == 50)
     report = tee.flush(timeout=0.5)
     assert report["acme"].delivered == 50
     assert report["away"].pending == 50

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from itertools import count
@@ -259,10 +258,6 @@ def test_errors_name_the_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EventLogError, match="file"):
         SqliteLog(tmp_path / "file")
-    (tmp_path / "bad").mkdir()
-    (tmp_path / "bad" / "events.db").write_bytes(b"this is no database" * 100)
-    with pytest.raises(EventLogError, match=r"bad.*not a database"):
-        SqliteLog(tmp_path / "bad")
     log = SqliteLog(tmp_path / "log")
     log.close()
     log.close()
@@ -298,9 +293,9 @@ def test_two_processes_open_a_new_directory_at_once(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert errors == []
-    with sqlite3.connect(tmp_path / "log" / "events.db") as db:
-        assert db.execute("SELECT count(*) FROM journal").fetchone() == (4,)
-    db.close()
+    log = SqliteLog(tmp_path / "log")
+    assert len(log.journal(10)) == 4
+    log.close()
 
 
 def test_a_directory_with_files_is_left_as_it_is(tmp_path: Path) -> None:
@@ -309,6 +304,24 @@ def test_a_directory_with_files_is_left_as_it_is(tmp_path: Path) -> None:
     SqliteLog(tmp_path).close()
     assert not (tmp_path / ".gitignore").exists()
     assert tmp_path.stat().st_mode == mode
+
+
+def test_records_ring_once_and_only_when_the_deliverer_sleeps(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path)
+    log.append(Record("a", "llmtee", b"{}", 1.0))
+    bell = Bell(tmp_path)
+    log.append(Record("b", "llmtee", b"{}", 1.0))
+    assert bell.read() == b""
+    bell.sleep(True)
+    for name in "cdef":
+        log.append(Record(name, "llmtee", b"{}", 1.0))
+    assert bell.read() == b"."
+    bell.sleep(True)
+    bell.sleep(False)
+    log.append(Record("g", "llmtee", b"{}", 1.0))
+    assert bell.read() == b""
+    bell.close()
+    log.close()
 
 
 def test_the_bell_rings_across_processes(tmp_path: Path) -> None:

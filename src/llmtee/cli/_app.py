@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from llmtee._version import __version__
-from llmtee.cli import convert, demo, emulate, explain, formats, schema, send, vendors
+from llmtee.cli import convert, deliver, demo, emulate, explain, formats, schema, send, vendors
 from llmtee.cli._run import command
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ def _main(
 app.command("demo")(command(demo.demo))
 app.command("convert")(command(convert.convert))
 app.command("send")(command(send.send))
+app.command("deliver")(command(deliver.deliver))
 app.command("explain")(command(explain.explain))
 app.add_typer(vendors.app, name="vendors")
 app.command("formats")(command(formats.formats))

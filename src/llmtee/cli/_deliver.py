@@ -62,29 +62,34 @@ class Sent:
         Args:
             kept_in: the event log, when it outlives this process.
         """
-        columns = ("delivered", "skipped", "pending", "dead", "unknown")
-        console.show(
-            console.table("exporter", *columns, right=columns),
-            [
-                (
-                    name,
-                    counts.delivered,
-                    counts.skipped,
-                    counts.pending + counts.open,
-                    counts.dead,
-                    counts.unknown,
-                )
-                for name, counts in self.report.exporters.items()
-            ],
-        )
-        for name, problem in self.report.problems.items():
-            complain(f"{name}: {problem}")
+        show_report(self.report)
         for letter in self.dead[:_SHOWN]:
             complain(f"{letter.exporter} will not take {letter.id}: {letter.reason}")
         if len(self.dead) > _SHOWN:
             complain(f"… and {len(self.dead) - _SHOWN:,} more")
         if not self.ok and kept_in is not None:
             complain(f"what is pending waits in {kept_in}: the same --dir goes on with it")
+
+
+def show_report(report: FlushReport) -> None:
+    """Prints where the events of an event log stand, and why something is pending."""
+    columns = ("delivered", "skipped", "pending", "dead", "unknown")
+    console.show(
+        console.table("exporter", *columns, right=columns),
+        [
+            (
+                name,
+                counts.delivered,
+                counts.skipped,
+                counts.pending + counts.open,
+                counts.dead,
+                counts.unknown,
+            )
+            for name, counts in report.exporters.items()
+        ],
+    )
+    for name, problem in report.problems.items():
+        complain(f"{name}: {problem}")
 
 
 def deliver(

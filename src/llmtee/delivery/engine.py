@@ -7,7 +7,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -17,10 +17,17 @@ from llmtee.delivery.exporter import Exporter, Tuning
 from llmtee.delivery.health import Limited, logger
 from llmtee.errors import EventLogError
 from llmtee.eventlog import Bell, Entry, EventLog, Leadership, ring
-from llmtee.eventlog.sharing import HURRY, NEW
+from llmtee.eventlog.sharing import HURRY
 
 _SLICE = 50
-_WITHOUT_BELL_SECONDS = 1.0
+_AWAKE_SECONDS = 1.0
+"""How long after the last record the journal is looked at by itself, before a bell is asked for."""
+_LOOK_SECONDS = 0.02
+"""Between two looks while awake."""
+_ASLEEP_SECONDS = 1.0
+"""Between two looks while asleep: bells can be lost."""
+_WITHOUT_BELL_SECONDS = 0.25
+_TIDY_SECONDS = 1.0
 _LOG_FAILED_SECONDS = 1.0
 
 
@@ -38,7 +45,22 @@ class _Loop(asyncio.SelectorEventLoop):
 class Engine:
     """Delivers from an event log. Nothing runs before `start`."""
 
-    def __init__(self, log: EventLog, exporters: Sequence[Exporter], tuning: Tuning) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        exporters: Sequence[Exporter],
+        tuning: Tuning,
+        *,
+        before_look: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Prepares, without any I/O.
+
+        Args:
+            log: what to deliver from.
+            exporters: what to deliver to.
+            tuning: of delivery.
+            before_look: is called now and then, before the journal is looked at, in the engine's thread.
+        """
         self.chains = [Chain(exporter, log, self._on_bug) for exporter in exporters]
         self.bugs: list[BaseException] = []
         self.duplicates = 0
@@ -46,13 +68,14 @@ class Engine:
         """Whether this process is the one that delivers from the directory."""
         self._log = log
         self._tuning = tuning
+        self._before_look = before_look
         self._loop = _Loop()
         self._looked = threading.Event()
         """Set when it is known whether this process delivers."""
         self._stop = asyncio.Event()
         self._news = asyncio.Event()
         self._news_pending = False
-        self._unreadable_lines = Limited()
+        self._unreadable_lines, self._log_lines = Limited(), Limited()
         self._intake_lock = asyncio.Lock()
         self._deadline = 0.0
         self._hurries: set[asyncio.Task[None]] = set()
@@ -74,10 +97,8 @@ class Engine:
         self._loop.close()
 
     def notify(self) -> None:
-        """There is a new record. Cheap when called often."""
-        if not self.leading and self._log.directory is not None:
-            ring(self._log.directory, NEW)
-        elif not self._news_pending:
+        """There is a new record in a log in memory; one on disk says so by itself."""
+        if not self._news_pending:
             self._news_pending = True
             self._call(self._news.set)
 
@@ -194,35 +215,66 @@ class Engine:
 
     async def _intake(self, bell: Bell | None) -> None:
         """Moves records from the journal to the events, and tells the chains."""
-        shared_without_bell = bell is None and self._log.directory is not None
-        timeout = _WITHOUT_BELL_SECONDS if shared_without_bell else None
+        last_record, tidied = self._loop.time(), 0.0
         while not self._stop.is_set():
             self._news.clear()
             self._news_pending = False
+            now = self._loop.time()
             try:
-                await self._absorb_all()
+                if now - tidied >= _TIDY_SECONDS:
+                    tidied = now
+                    self._before_look()
+                    self._log.tidy(self._tuning.clock())
+                if await self._absorb_all():
+                    last_record = now
+                asleep = now - last_record >= _AWAKE_SECONDS
+                if asleep and bell is not None:
+                    bell.sleep(True)
+                    await self._absorb_all()  # what came before it was known that a bell is wanted
             except EventLogError as error:
-                logger.warning("%s", error)
-                await asyncio.sleep(_LOG_FAILED_SECONDS)
+                self._log_failed(error)
+                await self._stopped_within(_LOG_FAILED_SECONDS)
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), timeout)
+                await asyncio.wait_for(self._news.wait(), self._seconds_until_look(bell, asleep))
+            if asleep and bell is not None:
+                bell.sleep(False)
+                if self._news.is_set():
+                    last_record = self._loop.time()
 
-    async def _absorb_all(self) -> None:
+    def _seconds_until_look(self, bell: Bell | None, asleep: bool) -> float | None:
+        if self._log.directory is None:
+            return None
+        if not asleep:
+            return _LOOK_SECONDS
+        return _WITHOUT_BELL_SECONDS if bell is None else _ASLEEP_SECONDS
+
+    async def _absorb_all(self) -> bool:
+        """Empties the journal; returns whether there was anything."""
+        found = False
         async with self._intake_lock:
-            while records := self._log.journal(_SLICE):
+            while not self._stop.is_set() and (records := self._log.journal(_SLICE)):
+                found = True
                 entries = [entry for _, record in records for entry in decode(record)]
-                self.duplicates += self._log.absorb((number for number, _ in records), entries)
+                self.duplicates += self._log.absorb((place for place, _ in records), entries)
                 self._complain(entries)
                 for chain in self.chains:
                     chain.wake()
                 await asyncio.sleep(0)
+        return found
 
     def _complain(self, entries: list[Entry]) -> None:
         unreadable = [entry.error for entry in entries if entry.error is not None]
         if unreadable and self._unreadable_lines.may(self._tuning.clock()):
             logger.error("a record cannot be read, and is a dead letter: %s", unreadable[0])
 
+    def _log_failed(self, error: EventLogError) -> None:
+        if self._log_lines.may(self._tuning.clock()):
+            logger.warning("%s", error)
+
     async def _drain(self) -> None:
-        await self._absorb_all()
+        try:
+            await self._absorb_all()
+        except EventLogError as error:  # full, say: what is in it already may go and make room
+            self._log_failed(error)
         await asyncio.gather(*(chain.drained() for chain in self.chains))

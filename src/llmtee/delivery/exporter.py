@@ -89,4 +89,5 @@ class Exporter:
             patience=next((seconds for seconds in patience if seconds is not None), None),
             # A vendor that dates events when it receives them shows a session in the order of arrival.
             ordered=not self.vendor.capabilities(self.settings).past_times,
+            replay=self.settings.replay,
         )

@@ -117,8 +117,8 @@ class _Planner:
 
     def _weigh(self, parcel: Parcel, verdict: Verdict) -> None:
         match verdict:
-            case Delivered():
-                self._settle(Settlement(parcel.work, "delivered"))
+            case Delivered(vendor_id):
+                self._settle(Settlement(parcel.work, "delivered", vendor_id=vendor_id))
             case Retry(reason, refresh=True) if not parcel.refreshed:
                 self._plan.trouble = reason
                 self._refreshed.append(replace(parcel, refreshed=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,8 @@ class Stats:
     """Records lost because the log and the memory for it were full, or the Tee was closed."""
     redaction_failures: int = 0
     """Texts dropped because a function of yours, or llmtee's own redaction, failed on them."""
+    lost: Mapping[str, int] = field(default_factory=dict)
+    """What the event log has lost since it was made, by cause: ``torn``, records that a crash or the disk damaged."""
     duplicates: int = 0
     """Events whose id was in the log already."""
     bugs: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from llmtee import jsontext
 from llmtee.eventlog._work import event_key, session_key
@@ -46,19 +47,29 @@ def unfinished(db: sqlite3.Connection, exporter: str) -> bool:
     )
 
 
-def counts(db: sqlite3.Connection, exporter: str) -> Counts:
-    """Where the events stand: the exporter's own counter, its work, and what it has not taken yet."""
-    found = {"pending": _not_taken(db, exporter) + _in_journal(db), "open": 0}
-    rows = db.execute(
-        "SELECT state, phase, sum(events - delivered) FROM work WHERE exporter = ? GROUP BY 1, 2",
-        (exporter,),
-    )
-    for state, phase, number in rows:
-        name = state
-        if state in _WAITING:
-            name = "open" if phase == "open" else "pending"
-        if state != "done":
-            found[name] = found.get(name, 0) + number
+UNFINISHED = (
+    "SELECT coalesce(sum(CASE phase WHEN 'open' THEN 0 ELSE events - delivered END), 0), "
+    "coalesce(sum(CASE phase WHEN 'open' THEN events - delivered ELSE 0 END), 0) "
+    "FROM work INDEXED BY work_due WHERE exporter = ? AND state IN ('pending', 'claimed', 'inflight')"
+)
+SETTLED = (
+    "SELECT state, sum(events - delivered) FROM work "
+    "WHERE exporter = ? AND state IN ('dead', 'unknown', 'skipped') GROUP BY state"
+)
+
+
+def counts(db: sqlite3.Connection, exporter: str, waiting: Sequence[str]) -> Counts:
+    """Where the events stand: the exporter's own counter, its work, and what it has not taken yet.
+
+    Args:
+        db: inside a transaction.
+        exporter: whose.
+        waiting: ids of what stands in the journal's segments.
+    """
+    pending, is_open = db.execute(UNFINISHED, (exporter,)).fetchone()
+    pending += _not_taken(db, exporter) + in_journal(db, waiting)
+    found = {"pending": pending, "open": is_open}
+    found.update(db.execute(SETTLED, (exporter,)).fetchall())
     return Counts(delivered=_of_exporter(db, exporter, "delivered"), **found)
 
 
@@ -67,21 +78,20 @@ def position(db: sqlite3.Connection, exporter: str) -> int:
     return _of_exporter(db, exporter, "position")
 
 
-def recorded(db: sqlite3.Connection, exporter: str) -> int:
+def recorded(db: sqlite3.Connection, exporter: str, waiting: Sequence[str]) -> int:
     """How many events were recorded since the exporter was registered."""
-    stored = db.execute(
-        "SELECT count(*) FROM events WHERE kind <> 'end' AND seq > ?",
-        (_of_exporter(db, exporter, "start"),),
-    ).fetchone()[0]
-    return int(stored) + _of_exporter(db, exporter, "forgotten") + _in_journal(db)
+    stored = _count_after(db, _of_exporter(db, exporter, "start"))
+    return stored + _of_exporter(db, exporter, "forgotten") + in_journal(db, waiting)
 
 
-def outcome(db: sqlite3.Connection, exporter: str, event_id: str) -> str | None:
+def outcome(
+    db: sqlite3.Connection, exporter: str, event_id: str, waiting: Sequence[str]
+) -> str | None:
     """Where one event stands, in the words of ``Counts``."""
     row = db.execute("SELECT seq, session FROM events WHERE id = ?", (event_id,)).fetchone()
     if row is None:
-        waiting = db.execute("SELECT 1 FROM journal WHERE id = ?", (event_id,)).fetchone()
-        return "pending" if waiting else None
+        found = db.execute("SELECT 1 FROM journal WHERE id = ?", (event_id,)).fetchone()
+        return "pending" if found or event_id in waiting else None
     seq, session = row
     if seq <= _of_exporter(db, exporter, "start"):
         return None
@@ -98,6 +108,18 @@ def outcome(db: sqlite3.Connection, exporter: str, event_id: str) -> str | None:
     if state in _WAITING:
         return "open" if phase == "open" else "pending"
     return "delivered" if state == "done" else str(state)
+
+
+def vendor_id(db: sqlite3.Connection, exporter: str, event_id: str) -> str | None:
+    """The vendor's own id of what holds an event: of the event itself, or of its conversation."""
+    row = db.execute(
+        "SELECT vendor_id FROM deliveries WHERE exporter = ?1 AND key = ?3 AND segment = 0 "
+        "UNION ALL SELECT vendor_id FROM events JOIN work ON work.exporter = ?1 "
+        "AND work.key = 'session:' || events.session AND seq > after_seq AND seq <= delivered_seq "
+        "JOIN deliveries USING (exporter, key, segment) WHERE events.id = ?2",
+        (exporter, event_id, event_key(event_id)),
+    ).fetchone()
+    return None if row is None else str(row[0])
 
 
 def dead_letters(db: sqlite3.Connection, exporter: str | None) -> list[DeadLetter]:
@@ -131,16 +153,31 @@ def _of_exporter(db: sqlite3.Connection, exporter: str, column: str) -> int:
 
 
 def _not_taken(db: sqlite3.Connection, exporter: str) -> int:
+    return _count_after(db, _of_exporter(db, exporter, "position"))
+
+
+COUNT_AFTER = "SELECT count(*) FROM events WHERE kind <> 'end' AND seq > ?"
+
+
+def _count_after(db: sqlite3.Connection, seq: int) -> int:
+    return int(db.execute(COUNT_AFTER, (seq,)).fetchone()[0])
+
+
+def in_journal(db: sqlite3.Connection, waiting: Sequence[str]) -> int:
+    """How many events are recorded and not absorbed; one that was recorded twice counts once."""
     row = db.execute(
-        "SELECT count(*) FROM events WHERE kind <> 'end' AND seq > ?",
-        (_of_exporter(db, exporter, "position"),),
+        "SELECT count(*) FROM (SELECT id FROM journal WHERE format <> ? "
+        "UNION SELECT value FROM json_each(?)) WHERE id NOT IN (SELECT id FROM events)",
+        (END, jsontext.dumps(waiting).decode()),
     ).fetchone()
     return int(row[0])
 
 
-def _in_journal(db: sqlite3.Connection) -> int:
-    row = db.execute(
-        "SELECT count(DISTINCT id) FROM journal WHERE format <> ? AND id NOT IN (SELECT id FROM events)",
-        (END,),
-    ).fetchone()
-    return int(row[0])
+def positions(db: sqlite3.Connection) -> dict[str, int]:
+    """How far each segment of the journal was read."""
+    return dict(db.execute("SELECT name, position FROM segments").fetchall())
+
+
+def counters(db: sqlite3.Connection) -> dict[str, int]:
+    """What was lost, by cause."""
+    return dict(db.execute("SELECT name, value FROM counters").fetchall())

@@ -247,7 +247,7 @@ def settle(db: sqlite3.Connection, exporter: str, settlement: Settlement) -> Non
     work = settlement.work
     where = {"exporter": exporter, "key": work.key, "segment": work.segment}
     if settlement.outcome == "delivered":
-        _settle_delivered(db, work, where)
+        _settle_delivered(db, settlement, where)
     elif settlement.outcome == "pending":
         db.execute(
             "UPDATE work SET state = 'pending', due_at = :due, not_before = :due, attempts = :attempts, "
@@ -277,11 +277,19 @@ def settle(db: sqlite3.Connection, exporter: str, settlement: Settlement) -> Non
         _store_letter(db, work.key, settlement.letter)
 
 
-def _settle_delivered(db: sqlite3.Connection, work: Work, where: dict[str, Any]) -> None:
+def _settle_delivered(
+    db: sqlite3.Connection, settlement: Settlement, where: dict[str, Any]
+) -> None:
+    work = settlement.work
+    row = db.execute(
+        "SELECT delivered FROM work WHERE exporter = :exporter AND key = :key AND segment = :segment",
+        where,
+    ).fetchone()
+    if row is None:
+        return  # the database was set aside meanwhile; what is read again from the journal counts by itself
     db.execute(
-        "UPDATE exporters SET delivered = delivered + :events - coalesce((SELECT delivered FROM work "
-        "WHERE exporter = :exporter AND key = :key AND segment = :segment), 0) WHERE name = :exporter",
-        {**where, "events": work.events},
+        "UPDATE exporters SET delivered = delivered + ? WHERE name = ?",
+        (work.events - row[0], where["exporter"]),
     )
     if work.session is None:
         db.execute(
@@ -300,6 +308,11 @@ def _settle_delivered(db: sqlite3.Connection, work: Work, where: dict[str, Any])
         "DELETE FROM dead_letters WHERE exporter = :exporter AND key = :key AND segment = :segment",
         where,
     )
+    if settlement.vendor_id is not None:
+        db.execute(
+            "INSERT OR REPLACE INTO deliveries VALUES (:exporter, :key, :segment, :vendor_id)",
+            {**where, "vendor_id": settlement.vendor_id},
+        )
 
 
 def _store_letter(db: sqlite3.Connection, key: str, letter: DeadLetter) -> None:

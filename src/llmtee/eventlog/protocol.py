@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 CANONICAL = "llmtee"
 """The format of what is stored as canonical JSON."""
@@ -33,6 +33,17 @@ class Record:
     """Unix seconds."""
     live: bool = True
     """Whether it just happened; history keeps its missing times."""
+
+
+class Place(NamedTuple):
+    """Where in the journal's segments a record stands."""
+
+    segment: str
+    """Name of the file."""
+    end: int
+    """Where the next record begins."""
+    torn: int = 0
+    """Damaged records that were skipped just before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,8 @@ class Subscription:
     """Seconds that a changing conversation may be held back at most."""
     ordered: bool = False
     """Whether an event waits until those before it in its session are settled, retries included."""
+    replay: bool = False
+    """Whether it begins with what the log still holds when it is new, instead of with what comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +130,25 @@ class Settlement:
     attempts: int = 0
     first_at: float | None = None
     letter: DeadLetter | None = None
+    vendor_id: str | None = None
+    """For ``delivered``: the vendor's own id of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """What a log on disk keeps, and how much. The policy when it is full: what is new is refused, aloud and counted.
+
+    Events with which all exporters are finished are deleted by whole sessions, the oldest first: when they are older
+    than ``keep_seconds``, and earlier where the room is needed. What is pending is never deleted.
+    """
+
+    keep_seconds: float = 7 * 24 * 3600.0
+    """How long finished events stay, for exporters that are added later (``replay=True``) and for questions."""
+    database_bytes: int = 4 * 2**30
+    """Of events and work. When all of it is needed for what is pending, the journal begins to fill."""
+    journal_bytes: int = 2**30
+    """Of records that no process has taken into the database yet. Beyond it, new records wait in memory and are then
+    refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +177,27 @@ class EventLog(Protocol):
     directory: Path | None
     """``None``: in memory only, bounded, gone with the process."""
 
+    @property
+    def appended(self) -> int:
+        """Records that this process has appended, ends of sessions left out."""
+
     def append(self, record: Record) -> None:
-        """Adds a record to the journal; when this returns it survives the process."""
+        """Adds a record to the journal; when this returns it survives the process. Wakes whoever delivers."""
 
-    def journal(self, limit: int) -> list[tuple[int, Record]]:
-        """The oldest records that are not decoded yet, each with its number."""
+    def try_again(self) -> None:
+        """The next `append` tries to write even though the last one failed just now."""
 
-    def absorb(self, numbers: Iterable[int], entries: Sequence[Entry]) -> int:
+    def journal(self, limit: int) -> list[tuple[int | Place, Record]]:
+        """The oldest records that are not decoded yet, each with its place."""
+
+    def absorb(self, places: Iterable[int | Place], entries: Sequence[Entry]) -> int:
         """Replaces records by what they decode to; returns how many entries were there already, by id."""
 
+    def tidy(self, now: float) -> None:
+        """Deletes what is not needed any more, a little at a time. For the process that delivers, now and then."""
+
     def register(self, subscription: Subscription) -> None:
-        """Makes an exporter known. A new one starts at the end of the log."""
+        """Makes an exporter known. A new one starts at the end of the log, or as ``replay`` says at its beginning."""
 
     def recover(self, exporter: str, *, repeat: bool) -> int:
         """Takes back what a crash left claimed.
@@ -204,6 +246,12 @@ class EventLog(Protocol):
 
     def outcome(self, exporter: str, event_id: str) -> str | None:
         """Where one event stands, in the words of `Counts`; ``None`` if it is not in the log."""
+
+    def vendor_id(self, exporter: str, event_id: str) -> str | None:
+        """The vendor's own id of what holds an event, as far as its answer named one."""
+
+    def lost(self) -> dict[str, int]:
+        """What the log has lost since it was made, by cause."""
 
     def dead_letters(self, exporter: str | None = None) -> list[DeadLetter]:
         """The dead letters of one exporter, or of all, oldest first."""

@@ -1,4 +1,4 @@
-"""The tables of ``events.db``. ``PRAGMA user_version`` says which version a file has."""
+"""The tables of ``events.db``, as the steps from each version to the next. ``PRAGMA user_version`` says which a file has."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import sqlite3
 
 from llmtee.errors import EventLogError
 
-VERSION = 1
-
-_TABLES = """
+_VERSION_1 = """
 CREATE TABLE journal (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL,
@@ -75,24 +73,59 @@ CREATE TABLE dead_letters (
 """
 
 
+_VERSION_2 = """
+-- How far each segment of the journal was read.
+CREATE TABLE segments (
+  name TEXT PRIMARY KEY,
+  position INTEGER NOT NULL
+) WITHOUT ROWID;
+-- What was lost, and why.
+CREATE TABLE counters (
+  name TEXT PRIMARY KEY,
+  value INTEGER NOT NULL
+) WITHOUT ROWID;
+-- The vendor's own id of what it took.
+CREATE TABLE deliveries (
+  exporter TEXT NOT NULL,
+  key TEXT NOT NULL,
+  segment INTEGER NOT NULL,
+  vendor_id TEXT NOT NULL,
+  PRIMARY KEY (exporter, key, segment)
+) WITHOUT ROWID;
+-- Counting must read neither the payloads nor the rest of the work.
+CREATE INDEX events_counted ON events (seq) WHERE kind <> 'end';
+DROP INDEX work_due;
+CREATE INDEX work_due ON work (exporter, state, due_at, last_seq, phase, events, delivered);
+CREATE INDEX work_settled ON work (exporter, state, events, delivered)
+  WHERE state IN ('dead', 'unknown', 'skipped');
+"""
+
+_STEPS = (_VERSION_1, _VERSION_2)
+"""What leads from version 0, an empty file, to 1, to 2, and so on. A step that was released is never changed."""
+
+VERSION = len(_STEPS)
+
+
 def prepare(connection: sqlite3.Connection) -> None:
-    """Creates the tables in a new database. One process at a time may call it.
+    """Brings a database to the version of this llmtee. One process at a time may call it.
 
     Raises:
         EventLogError: a newer llmtee wrote the file.
     """
-    connection.execute("PRAGMA journal_mode = WAL")
-    # In WAL mode NORMAL survives the death of the process; only the loss of power can take the last moments.
-    connection.execute("PRAGMA synchronous = NORMAL")
-    if _version(connection) == 0:
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
-        )
-    if (version := _version(connection)) > VERSION:
+    version = _version(connection)
+    if version > VERSION:
         raise EventLogError(
             f"the event log has version {version}, which this llmtee does not know (it knows {VERSION}); "
             "upgrade llmtee or name another directory"
         )
+    if version == 0:
+        # Only an empty file takes it; without it what is deleted never makes the file smaller.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute("PRAGMA journal_mode = WAL")
+    # In WAL mode NORMAL survives the death of the process; only the loss of power can take the last moments.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    for number, step in enumerate(_STEPS[version:], version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
 
 
 def _version(connection: sqlite3.Connection) -> int:

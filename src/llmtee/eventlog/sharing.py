@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 LOCK_FILE = "delivering.lock"
 OPENING_FILE = "opening.lock"
 BELL_FILE = "bell"
+SLEEPS_FILE = "bell.sleeps"
 NEW = b"."
 """There is a new record."""
 HURRY = b"!"
@@ -72,7 +74,11 @@ class Leadership:
 
 
 class Bell:
-    """A named pipe that wakes the delivering process. ``fileno()`` becomes readable when another process rings."""
+    """A named pipe that wakes the delivering process. ``fileno()`` becomes readable when another process rings.
+
+    A ring costs its caller three system calls, so it is only asked for when the deliverer falls asleep; as long as
+    records come, it looks by itself.
+    """
 
     def __init__(self, directory: Path) -> None:
         """Creates the pipe and begins to listen.
@@ -83,6 +89,7 @@ class Bell:
         path = directory / BELL_FILE
         with contextlib.suppress(FileExistsError):
             os.mkfifo(path, 0o600)
+        self._sleeps = _mapped(directory / SLEEPS_FILE)
         # Open for writing too, so that there is no end of file when the last ringer leaves.
         self._file = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -97,11 +104,48 @@ class Bell:
         except BlockingIOError:
             return b""
 
+    def sleep(self, asleep: bool) -> None:
+        """Says whether the next record shall ring. Who falls asleep looks once more afterwards."""
+        self._sleeps[0] = asleep
+
     def close(self) -> None:
         """Stops listening."""
         if self._file >= 0:
+            self._sleeps[0] = 0
+            self._sleeps.close()
             os.close(self._file)
             self._file = -1
+
+
+class Ringer:
+    """Rings when a record comes while the deliverer sleeps. Shared with forked children, who may go on using it."""
+
+    def __init__(self, directory: Path) -> None:
+        """Nothing happens where the file system cannot map files: the deliverer looks by itself, if more slowly."""
+        self._directory = directory
+        try:
+            self._sleeps: mmap.mmap | None = _mapped(directory / SLEEPS_FILE)
+        except OSError:
+            self._sleeps = None
+
+    def news(self) -> None:
+        """There is a new record. Costs nothing unless the deliverer sleeps."""
+        if self._sleeps is not None and self._sleeps[0]:
+            self._sleeps[0] = 0
+            ring(self._directory, NEW)
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    """A page that the processes share."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(file).st_size == 0:
+            os.pwrite(
+                file, b"\0", 0
+            )  # a page that the disk has no room for would be a SIGBUS later
+        return mmap.mmap(file, 1)
+    finally:
+        os.close(file)
 
 
 def ring(directory: Path, message: bytes) -> None:

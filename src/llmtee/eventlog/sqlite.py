@@ -1,98 +1,143 @@
-"""The event log in SQLite: one file in WAL mode, or the same tables in bounded memory."""
+"""The event log of a directory: the journal, and SQLite in WAL mode; or the same tables in bounded memory."""
 
 from __future__ import annotations
 
-import os
+import logging
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from llmtee.errors import EventLogError
-from llmtee.eventlog import _bound, _queries, _work, schema
+from llmtee.eventlog import _intake, _queries, _retention, _work
+from llmtee.eventlog._backlog import JournalReader
+from llmtee.eventlog._database import Database
+from llmtee.eventlog.journal import JournalWriter
 from llmtee.eventlog.protocol import (
+    END,
     Counts,
     DeadLetter,
     Entry,
+    Place,
     Record,
+    Retention,
     Settlement,
     Subscription,
     Work,
 )
-from llmtee.eventlog.sharing import opening
+from llmtee.eventlog.sharing import Ringer
+
+logger = logging.getLogger("llmtee")
+
+_FORGET = 1000
+"""Events that one step of tidying deletes at most, more or less."""
+_FORGET_LOOKS = 4
+_GIVE_BACK_PAGES = 1000
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-FILE = "events.db"
-BUSY_SECONDS = 10.0
-"""How long to wait for another process's transaction; ours last milliseconds."""
 
 
 def _guarded(
     method: Callable[Concatenate[SqliteLog, P], R],
 ) -> Callable[Concatenate[SqliteLog, P], R]:
-    """Serialises the calls of all threads, and turns SQLite's errors into ours."""
+    """Serialises the calls of all threads, and turns SQLite's and the disk's errors into ours."""
 
     @wraps(method)
     def guarded(self: SqliteLog, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with self._lock:
+        with self._database.lock:
             try:
                 return method(self, *args, **kwargs)
             except sqlite3.Error as error:
+                self._database.failed(error)
+                raise EventLogError(f"event log in {self.place}: {error}") from error
+            except OSError as error:
                 raise EventLogError(f"event log in {self.place}: {error}") from error
 
     return guarded
 
 
 class SqliteLog:
-    """An ``EventLog`` in SQLite.
+    """An ``EventLog`` in a directory, or in memory."""
 
-    One connection serves all threads of a process, behind a lock: every step is a short transaction.
-    """
-
-    def __init__(self, directory: Path | None, *, bound: int | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path | None,
+        *,
+        bound: int | None = None,
+        retention: Retention | None = None,
+        fsync: bool = False,
+        warn: Callable[[str], None] = logger.warning,
+    ) -> None:
         """Opens the log, and creates what is missing.
 
         Args:
-            directory: where ``events.db`` is kept; ``None`` for memory.
-            bound: how many events are kept at most. Beyond it, sessions with which all exporters are finished are
-                forgotten, and when there is none `append` raises.
+            directory: where it is kept; ``None`` for memory.
+            bound: of a log in memory: how many events are kept at most. Beyond it, sessions with which all exporters
+                are finished are forgotten, and when there is none `append` raises.
+            retention: of a log on disk.
+            fsync: whether `append` returns only when the record is on the disk itself.
+            warn: is told of what people should know.
 
         Raises:
             EventLogError: the directory cannot be used.
         """
         self.directory = directory
         self.bound = bound
+        self.retention = retention or Retention()
         self._size = 0
-        self._closed = False
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-        self._of_parents: list[sqlite3.Connection] = []
+        self._appended = 0
+        self._subscriptions: dict[str, Subscription] = {}
+        self._warn = warn
+        self._unreadable: set[str] = set()
+        self._forgot_after = 0
         try:
-            if directory is not None:
-                _make_directory(directory)
-            with self._lock:
-                self._connection = self._open()
+            self._database = Database(directory, prepare=self._register_all, warn=warn)
         except (OSError, sqlite3.Error) as error:
-            raise EventLogError(f"event log in {self.place}: {error}") from error
+            place = "memory" if directory is None else directory
+            raise EventLogError(f"event log in {place}: {error}") from error
+        self._writer: JournalWriter | None = None
+        if directory is not None:
+            self._writer = JournalWriter(
+                directory, max_bytes=self.retention.journal_bytes, fsync=fsync
+            )
+            self._reader = JournalReader(directory)
+            self._ringer = Ringer(directory)
 
     @property
     def place(self) -> str:
         """Where it is, for people."""
-        return "memory" if self.directory is None else str(self.directory)
+        return self._database.place
 
     # -- what is logged ---------------------------------------------------------------------------
 
-    @_guarded
     def append(self, record: Record) -> None:
-        """Adds a record to the journal."""
+        """Adds a record to the journal, and wakes whoever delivers."""
+        if self._writer is None:
+            self._append_in_memory(record)
+            return
+        self._writer.append(record)
+        self._ringer.news()
+
+    @property
+    def appended(self) -> int:
+        """Records that this process has appended, ends of sessions left out."""
+        return self._appended if self._writer is None else self._writer.appended
+
+    def try_again(self) -> None:
+        """The next `append` tries to write even though the last one failed just now."""
+        if self._writer is not None:
+            self._writer.try_again()
+
+    @_guarded
+    def _append_in_memory(self, record: Record) -> None:
         if self.bound is not None and self._size >= self.bound:
-            with self._transaction() as db:
-                self._size -= _bound.forget(db, max(1, self.bound // 10))
+            with self._database.transaction() as db:
+                names = self._subscriptions.keys()
+                gone = _retention.forget(db, max(1, self.bound // 10), exporters=names)
+                self._size -= gone.events
             if self._size >= self.bound:
                 raise EventLogError(f"event log in {self.place}: full, {self.bound} events wait")
         self._db.execute(
@@ -100,54 +145,92 @@ class SqliteLog:
             (record.id, record.format, record.payload, record.recorded_at, record.live),
         )
         self._size += 1
+        self._appended += record.format != END
 
     @_guarded
-    def journal(self, limit: int) -> list[tuple[int, Record]]:
+    def journal(self, limit: int) -> list[tuple[int | Place, Record]]:
         """The oldest records that are not decoded yet."""
+        # In memory, and from a time before there were segments.
         rows = self._db.execute(
             "SELECT number, id, format, payload, recorded_at, live FROM journal "
             "ORDER BY number LIMIT ?",
             (limit,),
         )
-        return [
+        found: list[tuple[int | Place, Record]] = [
             (number, Record(record_id, format_name, payload, recorded_at, bool(live)))
             for number, record_id, format_name, payload, recorded_at, live in rows
         ]
+        if self._writer is not None and len(found) < limit:
+            found += self._reader.read(_queries.positions(self._db), limit - len(found))
+            self._tell_unreadable()
+        return found
 
     @_guarded
-    def absorb(self, numbers: Iterable[int], entries: Sequence[Entry]) -> int:
+    def absorb(self, places: Iterable[int | Place], entries: Sequence[Entry]) -> int:
         """Replaces records by what they decode to."""
-        with self._transaction() as db:
-            gone = db.executemany(
-                "DELETE FROM journal WHERE number = ?", ((number,) for number in numbers)
-            ).rowcount
-            added = db.executemany(
-                "INSERT INTO events (id, session, kind, format, payload, recorded_at, error) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-                (
-                    (e.id, e.session, e.kind, e.format, e.payload, e.recorded_at, e.error)
-                    for e in entries
-                ),
-            ).rowcount
-        added = max(added, 0)
-        self._size += added - max(gone, 0)
+        if self._is_full():
+            raise EventLogError(
+                f"event log in {self.place}: full, {self.retention.database_bytes:,} bytes are pending"
+            )
+        with self._database.transaction() as db:
+            gone = _intake.pass_over(db, places)
+            added = _intake.add_events(db, entries)
+        self._size += added - gone
         return len(entries) - added
+
+    @_guarded
+    def tidy(self, now: float) -> None:
+        """Deletes what is not needed any more, a little at a time."""
+        if self._writer is None:
+            return
+        finished = self._reader.finished(_queries.positions(self._db))
+        if finished:
+            with self._database.transaction() as db:
+                _intake.finish_segments(db, finished)
+            if torn := sum(segment.torn for segment in finished):
+                self._warn(f"{torn} damaged records at the end of the journal were skipped")
+            self._reader.remove(finished)
+        with self._database.transaction() as db:
+            _intake.forget_segments(db, self._reader.names())
+            gone = _retention.forget(
+                db,
+                _FORGET,
+                exporters=self._subscriptions.keys(),
+                after=self._forgot_after,
+                before=None if self._is_full() else now - self.retention.keep_seconds,
+                looks=_FORGET_LOOKS,
+            )
+        self._forgot_after = gone.after
+        _retention.give_back(self._db, _GIVE_BACK_PAGES)
+
+    @_guarded
+    def vacuum(self) -> None:
+        """Makes the file as small as it can be. Takes a while, and as much room again, when it is large."""
+        self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # files of version 1 learn it here
+        self._db.execute("VACUUM")
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _is_full(self) -> bool:
+        if self.directory is None:
+            return False
+        return _retention.used_bytes(self._db) >= self.retention.database_bytes
 
     # -- what exporters do with it ----------------------------------------------------------------
 
     @_guarded
     def register(self, subscription: Subscription) -> None:
         """Makes an exporter known."""
-        self._db.execute(
-            "INSERT OR IGNORE INTO exporters (name, start, position) "
-            "SELECT ?1, seq, seq FROM (SELECT coalesce(max(seq), 0) AS seq FROM events)",
-            (subscription.exporter,),
-        )
+        self._subscriptions[subscription.exporter] = subscription
+        self._register_all(self._db)
+
+    def _register_all(self, db: sqlite3.Connection) -> None:
+        for subscription in self._subscriptions.values():
+            _intake.register(db, subscription)
 
     @_guarded
     def recover(self, exporter: str, *, repeat: bool) -> int:
         """Takes back what a crash left claimed."""
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             return _work.recover(db, exporter, repeat=repeat)
 
     @_guarded
@@ -155,7 +238,7 @@ class SqliteLog:
         """Moves the exporter's position over at most ``limit`` entries."""
         if not _work.behind(self._db, subscription.exporter):
             return 0
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             return _work.take(db, subscription, limit)
 
     @_guarded
@@ -171,7 +254,7 @@ class SqliteLog:
     @_guarded
     def claim(self, subscription: Subscription, now: float, limit: int) -> list[Work]:
         """At most ``limit`` units that are due."""
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             return _work.claim(db, subscription, now, limit)
 
     @_guarded
@@ -182,19 +265,19 @@ class SqliteLog:
     @_guarded
     def sending(self, exporter: str, works: Iterable[Work]) -> None:
         """Notes that a request with these leaves now."""
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             _work.mark(db, exporter, works, "inflight")
 
     @_guarded
     def release(self, exporter: str, works: Iterable[Work]) -> None:
         """Gives claimed work back untouched."""
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             _work.mark(db, exporter, works, "pending")
 
     @_guarded
     def settle(self, exporter: str, settlements: Iterable[Settlement]) -> None:
         """Stores what became of claimed work."""
-        with self._transaction() as db:
+        with self._database.transaction() as db:
             for settlement in settlements:
                 _work.settle(db, exporter, settlement)
 
@@ -213,8 +296,8 @@ class SqliteLog:
     @_guarded
     def counts(self, exporter: str) -> Counts:
         """How many events stand where."""
-        with self._snapshot() as db:
-            return _queries.counts(db, exporter)
+        with self._whole() as (db, waiting):
+            return _queries.counts(db, exporter, waiting)
 
     @_guarded
     def position(self, exporter: str) -> int:
@@ -224,115 +307,90 @@ class SqliteLog:
     @_guarded
     def recorded(self, exporter: str) -> int:
         """How many events were recorded since the exporter was registered."""
-        with self._snapshot() as db:
-            return _queries.recorded(db, exporter)
+        with self._whole() as (db, waiting):
+            return _queries.recorded(db, exporter, waiting)
 
     @_guarded
     def outcome(self, exporter: str, event_id: str) -> str | None:
         """Where one event stands."""
-        with self._snapshot() as db:
-            return _queries.outcome(db, exporter, event_id)
+        with self._whole() as (db, waiting):
+            return _queries.outcome(db, exporter, event_id, waiting)
+
+    @_guarded
+    def vendor_id(self, exporter: str, event_id: str) -> str | None:
+        """The vendor's own id of what holds an event."""
+        return _queries.vendor_id(self._db, exporter, event_id)
 
     @_guarded
     def dead_letters(self, exporter: str | None = None) -> list[DeadLetter]:
         """The dead letters of one exporter, or of all."""
         return _queries.dead_letters(self._db, exporter)
 
+    @_guarded
+    def lost(self) -> dict[str, int]:
+        """What the log has lost, by cause."""
+        return _queries.counters(self._db)
+
     # -- its life ---------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Closes the log."""
-        with self._lock:
-            self._closed = True
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        if self._writer is not None:
+            self._writer.close()
+        self._database.close()
 
     def after_fork(self) -> None:
-        """Lets go of the parent's connection, in a forked child."""
-        # The parent's other threads do not exist here, so its lock might never be released.
-        self._lock = threading.RLock()
-        if self._connection is not None:
-            # Closing it here would release the parent's file locks; keeping a reference prevents that.
-            self._of_parents.append(self._connection)
-            self._connection = None
-        self._size = 0
+        """Lets go of what is the parent's, in a forked child."""
+        self._database.after_fork()
+        self._size = self._appended = 0
+        if self._writer is not None:
+            self._writer.after_fork()
 
     @property
     def _db(self) -> sqlite3.Connection:
-        if self._connection is None:
-            if self._closed:
-                raise EventLogError(f"event log in {self.place}: closed")
-            self._connection = self._open()
-        return self._connection
-
-    def _open(self) -> sqlite3.Connection:
-        if self.directory is None:
-            return _connected(":memory:")
-        path = str(self.directory / FILE)
-        with opening(self.directory):
-            # Created first, so that it is never readable by others; SQLite gives -wal and -shm the same mode.
-            # One that exists is left alone: closing any copy of it frees the locks that this process holds on it.
-            with suppress(FileExistsError):
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-            return _connected(path)
-
-    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
-        return self._between("BEGIN IMMEDIATE")
-
-    def _snapshot(self) -> AbstractContextManager[sqlite3.Connection]:
-        """Several reads of one state: between two of them, another process may move an event on."""
-        return self._between("BEGIN DEFERRED")
+        return self._database.connection
 
     @contextmanager
-    def _between(self, begin: str) -> Iterator[sqlite3.Connection]:
-        db = self._db
-        db.execute(begin)
-        try:
-            yield db
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
+    def _whole(self) -> Iterator[tuple[sqlite3.Connection, list[str]]]:
+        """A state of the database, with the ids that waited in the journal at that moment."""
+        if self._writer is not None:
+            # The files first: what is absorbed, and its file deleted, after this look is told by the positions.
+            self._reader.index(_queries.positions(self._db))
+        with self._database.snapshot() as db:
+            waiting = (
+                [] if self._writer is None else list(self._reader.waiting(_queries.positions(db)))
+            )
+            yield db, waiting
+
+    def _tell_unreadable(self) -> None:
+        for name, reason in self._reader.unreadable.items():
+            if name not in self._unreadable:
+                self._unreadable.add(name)
+                self._warn(f"{name} in {self.place} cannot be read and is left alone: {reason}")
 
 
-def _connected(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-    )
-    try:
-        schema.prepare(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _make_directory(directory: Path) -> None:
-    """Creates the directory, for the owner only and ignored by git.
-
-    One that held files before is left as it is: it may be a project's own.
-    """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if any(directory.iterdir()):
-        return
-    directory.chmod(0o700)
-    (directory / ".gitignore").write_text("*\n", encoding="utf-8")
-
-
-def open_log(directory: Path, *, bound: int, warn: Callable[[str], None]) -> SqliteLog:
+def open_log(
+    directory: Path,
+    *,
+    bound: int,
+    warn: Callable[[str], None],
+    retention: Retention | None = None,
+    fsync: bool = False,
+) -> SqliteLog:
     """The log in ``directory``, or one in memory of at most ``bound`` events where that cannot be written.
 
     Args:
         directory: as ``config.event_log_dir`` gives it.
         bound: of the one in memory.
         warn: is told, once, that nothing will survive the process, and why.
+        retention: of the one on disk.
+        fsync: whether `append` returns only when the record is on the disk itself.
     """
     try:
-        return SqliteLog(directory)
+        return SqliteLog(directory, retention=retention, fsync=fsync, warn=warn)
     except EventLogError as error:
         warn(
             f"{error}. Events are kept in memory only (at most {bound}) and are lost when this process ends; "
             "make the directory writable, or name another with Tee(dir=…) or LLMTEE_DIR"
         )
-        return SqliteLog(None, bound=bound)
+        return SqliteLog(None, bound=bound, warn=warn)

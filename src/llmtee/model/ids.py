@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 import uuid
 from collections.abc import Callable
@@ -11,16 +12,28 @@ NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "llmtee")
 """Root of every derived id. Changing it would give each imported event a new identity: never do."""
 
 
-def uuid7(now_ms: int, random: bytes) -> uuid.UUID:
+def uuid7(now_ms: int, random_bytes: bytes) -> uuid.UUID:
     """A version 7 UUID (RFC 9562 §5.7) of a time in unix milliseconds and ten random bytes."""
-    value = (now_ms & (2**48 - 1)) << 80 | int.from_bytes(random, "big")
+    return uuid.UUID(int=_uuid7_number(now_ms, int.from_bytes(random_bytes, "big")))
+
+
+def _uuid7_number(now_ms: int, random_bits: int) -> int:
+    value = (now_ms & (2**48 - 1)) << 80 | random_bits
     value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return uuid.UUID(int=value)
+    return value & ~(0x3 << 62) | 0x2 << 62
+
+
+_random = random.Random(os.urandom(32))  # noqa: S311 - ids have to differ, not to be secret
+"""Our own: an application that seeds the shared one, and its copies on other machines, would make equal ids.
+
+Not ``os.urandom`` for each id: it lets go of the interpreter lock, and getting that back can take milliseconds.
+"""
+os.register_at_fork(after_in_child=lambda: _random.seed(os.urandom(32)))
 
 
 def _live_id() -> str:
-    return str(uuid7(time.time_ns() // 1_000_000, os.urandom(10)))
+    text = f"{_uuid7_number(time.time_ns() // 1_000_000, _random.getrandbits(80)):032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 _new: Callable[[], str] = _live_id

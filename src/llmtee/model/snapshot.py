@@ -24,6 +24,10 @@ MAX_DEPTH = 180
 """Deepest nesting that is kept. JSON readers stop at about 200, and a record wraps what is logged."""
 
 
+_PLAIN = frozenset({int, bool, type(None)})
+"""What JSON says as it is; by exact type, because a subclass may be an enum."""
+
+
 def to_json_value(value: Any) -> Any:
     """A deep copy of ``value`` made of ``None``, ``bool``, ``int``, finite ``float``, ``str``, ``list`` and ``dict``."""
     return _convert(value, MAX_DEPTH, ())
@@ -59,12 +63,12 @@ def _convert(value: Any, depth: int, seen: tuple[int, ...]) -> Any:
     kind = type(value)
     if kind is str:
         return value if value.isascii() else clean_text(value)
-    if kind is int or value is None or kind is bool:
+    if kind is dict or kind is list or kind is tuple:
+        return _container(value, depth, seen)
+    if kind in _PLAIN:
         return value
     if kind is float:
         return value if math.isfinite(value) else marker("float", str(value))
-    if kind is dict or kind is list or kind is tuple:
-        return _container(value, depth, seen)
     try:
         return _other(value, depth, seen)
     except Exception:  # noqa: BLE001 - a property or a __iter__ of the caller's object may do anything
@@ -84,7 +88,10 @@ def _container(value: Any, depth: int, seen: tuple[int, ...]) -> Any:
             name = key if type(key) is str and key.isascii() else _key(key)
             if name in result:  # {1: …, "1": …}: keep both
                 name = f"{name} <{type(key).__name__}>"
-            result[name] = _convert(item, depth - 1, seen)
+            # Said here too, to save a call for most of what there is.
+            kind = type(item)
+            is_plain = kind in _PLAIN or (kind is str and item.isascii())
+            result[name] = item if is_plain else _convert(item, depth - 1, seen)
         return result
     return [_convert(item, depth - 1, seen) for item in value]
 

@@ -74,6 +74,8 @@ class ExporterSettings(BaseModel):
     redact: Redaction | None = None
     """What is taken out before anything is rendered for this vendor: ``"email,card,properties.notes"``, or a
     ``Redaction``."""
+    replay: bool = False
+    """Whether an exporter that is new to an event log begins with what the log still holds; else with what comes."""
 
     @property
     def exporter(self) -> str:

@@ -10,8 +10,15 @@ from llmtee.errors import UsageError
 from llmtee.spec import ExporterSettings
 
 
-def resolve_exporters(exporters: Iterable[ExporterSettings], tuning: Tuning) -> list[Exporter]:
+def resolve_exporters(
+    exporters: Iterable[ExporterSettings], tuning: Tuning, *, need_key: bool
+) -> list[Exporter]:
     """Settings with what environment and file add, each with its vendor.
+
+    Args:
+        exporters: as the user wrote them.
+        tuning: of delivery.
+        need_key: whether a missing key is an error; not so where nothing is sent.
 
     Raises:
         ConfigError: a key is missing or a setting is invalid.
@@ -31,7 +38,7 @@ def resolve_exporters(exporters: Iterable[ExporterSettings], tuning: Tuning) -> 
             )
         resolved[settings.exporter] = Exporter(
             vendor=registry.vendor(settings.vendor),
-            settings=config.resolve(settings),
+            settings=config.resolve(settings, need_key=need_key),
             tuning=tuning,
         )
     return list(resolved.values())

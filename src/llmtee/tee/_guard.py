@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
+from llmtee import jsontext
 from llmtee.delivery import Exporter
 from llmtee.delivery.complaints import Complaints
 from llmtee.delivery.decode import decode_by_registry, events_of
@@ -37,11 +38,18 @@ class Guard:
         if self._redaction is not None and "api_key" in self._redaction.detect:
             self._redaction = self._redaction.knowing(tuple(_keys(exporters)))
 
-    def clean(self, event_id: str, format_name: str, value: Any) -> list[tuple[str, str, Any]]:
+    def clean(
+        self, event_id: str, format_name: str, payload: bytes
+    ) -> list[tuple[str, str, bytes]]:
         """What to store instead of a record: id, format and JSON; several where one becomes several events."""
-        redaction = self._redaction
-        if redaction is None:
-            return [(event_id, format_name, value)]
+        if self._redaction is None:
+            return [(event_id, format_name, payload)]
+        found = self._clean(self._redaction, event_id, format_name, jsontext.loads(payload))
+        return [(own, stored_as, jsontext.dumps(value)) for own, stored_as, value in found]
+
+    def _clean(
+        self, redaction: Redaction, event_id: str, format_name: str, value: Any
+    ) -> list[tuple[str, str, Any]]:
         if format_name == END:
             return [(event_id, END, redaction.session(value))]
         # The pieces of a stream may each hold a part of what must not leave: only the event joins them.

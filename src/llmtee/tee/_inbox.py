@@ -17,26 +17,28 @@ class Inbox:
 
     def __init__(self, log: EventLog, bound: int) -> None:
         """``bound`` is how many records are held at most."""
-        self.recorded = 0
-        """Records taken, ends of sessions left out."""
         self.refused = 0
         """Records that neither the log nor memory had room for."""
         self._log = log
         self._bound = bound
         self._held: deque[Record] = deque()
+        self._moving = False
         self._lock = threading.RLock()
 
     @property
     def held(self) -> int:
-        """Records that wait for the log."""
-        return len(self._held)
+        """Records that wait for the log, ends of sessions left out."""
+        return sum(record.format != END for record in tuple(self._held))
+
+    @property
+    def recorded(self) -> int:
+        """Records taken, refused ones included and ends of sessions left out."""
+        return self._log.appended + self.held + self.refused
 
     def put(self, record: Record) -> None:
         """Takes a record."""
-        with self._lock:
-            self.recorded += record.format != END
         if self._held:
-            self.retry()
+            self._move()
         try:
             if not self._held:
                 self._log.append(record)
@@ -48,19 +50,40 @@ class Inbox:
 
     def retry(self) -> None:
         """Appends what is held, as far as the log takes it."""
+        if self._held:
+            self._log.try_again()
+            self._move()
+
+    def give_up(self) -> None:
+        """At the end: what is still held has nowhere to go, and is lost."""
         with self._lock:
-            while self._held:
-                try:
-                    self._log.append(self._held[0])
-                except EventLogError:
-                    return
-                self._held.popleft()
-            logger.warning("the event log takes records again")
+            lost = self.held
+            self._held.clear()
+            self.refused += lost
+        if lost:
+            logger.error("%d records were held in memory only, and are lost", lost)
 
     def after_fork(self) -> None:
         """In a forked child: what the parent holds is the parent's."""
         self._lock = threading.RLock()
+        self._moving = False
         self._held.clear()
+        self.refused = 0
+
+    def _move(self) -> None:
+        with self._lock:
+            if self._moving:
+                return  # a signal handler that records: whoever it interrupted goes on with it
+            self._moving = True
+            try:
+                while self._held:
+                    self._log.append(self._held[0])
+                    self._held.popleft()
+            except EventLogError:
+                return  # said when the first one had to be held
+            finally:
+                self._moving = False
+            logger.warning("the event log takes records again")
 
     def _hold(self, record: Record, reason: str) -> None:
         with self._lock:
@@ -70,6 +93,6 @@ class Inbox:
                     logger.warning("%s; records are held in memory until it works", reason)
                 self._held.append(record)
                 return
-            self.refused += 1
+            self.refused += record.format != END
             if self.refused & (self.refused - 1) == 0:  # at 1, 2, 4, 8, …
                 logger.error("%s; %d records lost so far", reason, self.refused)

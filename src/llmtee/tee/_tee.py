@@ -16,10 +16,12 @@ from typing import Any, Self
 
 from llmtee import config, jsontext, registry
 from llmtee.delivery import Engine, ExporterStats, FlushReport, Stats, Tuning
-from llmtee.eventlog import CANONICAL, END, DeadLetter, Record, open_log
+from llmtee.eventlog import CANONICAL, END, DeadLetter, Record, Retention, open_log, ring
+from llmtee.eventlog.sharing import HURRY
 from llmtee.model import Agent, Conversation, Event, EventBase, Person
+from llmtee.model._base import Frozen
 from llmtee.model.ids import new_id
-from llmtee.model.snapshot import to_json_value
+from llmtee.model.snapshot import clean_text, to_json_value
 from llmtee.privacy import Redaction
 from llmtee.spec import ExporterSettings
 from llmtee.tee import _life, _scope
@@ -55,6 +57,9 @@ class Tee:
         *,
         dir: str | Path | None = None,  # noqa: A002 - the name that users type
         redact: Redaction | str | Sequence[str] | None = None,
+        deliver: bool = True,
+        fsync: bool = False,
+        retention: Retention | None = None,
         memory_events: int = 10_000,
         exit_timeout: float = 5.0,
         strict: bool | None = None,
@@ -69,7 +74,12 @@ class Tee:
                 Where it cannot be written, events are kept in memory, with a warning and ``stats().directory`` None.
             redact: what is taken out of everything recorded, before it is stored or told anywhere: names of
                 detectors and field paths, such as ``"secrets,email,properties.notes"``, or a ``Redaction``.
-            memory_events: how many events are kept in memory at most, in that case.
+            deliver: whether this process may deliver. False: it only records, needs no keys, and `close` waits for
+                nothing; another process delivers from the directory, such as ``llmtee deliver``.
+            fsync: whether `record` returns only when the event is on the disk itself, so that it survives the loss of
+                power too; costs what the disk takes for it. Without, it survives the death of the process.
+            retention: how long and how much the event log keeps.
+            memory_events: how many events are kept in memory at most, while the disk does not take them.
             exit_timeout: seconds that the hook at exit may take.
             strict: whether `flush` and `close` raise exceptions that are llmtee's or a plug-in's own fault, and
                 `record` its own; under pytest by default. Otherwise they are logged and counted.
@@ -81,14 +91,22 @@ class Tee:
             UnknownName: an exporter's vendor is not registered.
         """
         tuning = tuning or Tuning()
-        self._exporters = resolve_exporters(exporters, tuning)
+        self._exporters = resolve_exporters(exporters, tuning, need_key=deliver)
         self._guard = Guard(redact, self._exporters)
         self._clock = tuning.clock
         self._tuning = tuning
         self._strict = strict
         self.exit_timeout = exit_timeout
         """Seconds that the hook at exit may take."""
-        self._log = open_log(config.event_log_dir(dir), bound=memory_events, warn=logger.warning)
+        self._log = open_log(
+            config.event_log_dir(dir),
+            bound=memory_events,
+            warn=logger.warning,
+            retention=retention,
+            fsync=fsync,
+        )
+        # From memory, no other process could deliver.
+        self._delivers = deliver or self._log.directory is None
         for exporter in self._exporters:
             self._log.register(exporter.subscription)
         self._inbox = Inbox(self._log, memory_events)
@@ -120,7 +138,8 @@ class Tee:
                 self._put(event_id, CANONICAL, _canonical(filled), live=live)
             else:
                 self._wrong(f"record takes an event or a conversation, not {type(event).__name__}")
-                self._put(event_id, CANONICAL, to_json_value(event), live=live)
+                value = jsontext.dumps(to_json_value(event))
+                self._put(event_id, CANONICAL, value, live=live)
         except Exception as error:  # noqa: BLE001 - our bug is never the application's exception
             self._failed(error)
         return event_id
@@ -150,7 +169,7 @@ class Tee:
         Returns:
             The event's id.
         """
-        event_id = str(attributes.pop("id", None) or new_id())
+        event_id = clean_text(str(attributes.pop("id", None) or new_id()))
         try:
             if format not in registry.format_names() and format not in self._unknown_formats:
                 self._unknown_formats.add(format)
@@ -164,7 +183,8 @@ class Tee:
             raw = {"request": request, "response": response, **given}
             snapshot = {"id": event_id, **to_json_value(raw)}
             scope = _scope.current(self)
-            self._put(event_id, format, snapshot if scope is None else scope.fill_record(snapshot))
+            value = snapshot if scope is None else scope.fill_record(snapshot)
+            self._put(event_id, format, jsontext.dumps(value))
         except Exception as failure:  # noqa: BLE001 - as above
             self._failed(failure)
         return event_id
@@ -209,19 +229,19 @@ class Tee:
         Later events of the session are a new conversation at such a vendor.
         """
         try:
-            self._put(new_id(), END, str(to_json_value(str(id))))
+            self._put(new_id(), END, jsontext.dumps(to_json_value(str(id))))
         except Exception as error:  # noqa: BLE001 - as above
             self._failed(error)
 
-    def _put(self, event_id: str, format_name: str, value: Any, *, live: bool = True) -> None:
+    def _put(self, event_id: str, format_name: str, payload: bytes, *, live: bool = True) -> None:
         if self._final is not None:
             self._refused += 1
             self._wrong("this Tee is closed; what is recorded now is lost")
             return
-        for cleaned_id, stored_as, cleaned in self._guard.clean(event_id, format_name, value):
-            payload = jsontext.dumps(cleaned)
-            self._inbox.put(Record(cleaned_id, stored_as, payload, self._clock(), live))
-        if (engine := self._running()) is not None:
+        for stored in self._guard.clean(event_id, format_name, payload):
+            self._inbox.put(Record(*stored, self._clock(), live))
+        engine = self._engine or self._running()
+        if engine is not None and self._log.directory is None:
             engine.notify()
 
     def _wrong(self, text: str) -> None:
@@ -237,6 +257,11 @@ class Tee:
         return "PYTEST_CURRENT_TEST" in os.environ if self._strict is None else self._strict
 
     # ── delivery ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Starts delivery without waiting for a first record, for a process that delivers what others record."""
+        if self._final is None:
+            self._running()
 
     def flush(self, timeout: float = 10.0) -> FlushReport:
         """Sends all that is pending now, changed conversations at once, and waits for the answers.
@@ -316,11 +341,16 @@ class Tee:
             self._raise_bug()
 
     def _running(self) -> Engine | None:
-        """The engine, started when it was not; ``None`` while the interpreter exits."""
-        if self._engine is None:
+        """The engine, started when it was not; ``None`` where it must not, and while the interpreter exits."""
+        if self._engine is None and self._delivers:
             with self._starting:
                 if self._engine is None:
-                    engine = Engine(self._log, self._exporters, self._tuning)
+                    engine = Engine(
+                        self._log,
+                        self._exporters,
+                        self._tuning,
+                        before_look=self._inbox.retry,
+                    )
                     try:
                         engine.start()
                     except RuntimeError:
@@ -330,16 +360,17 @@ class Tee:
         return self._engine
 
     def _drain(self, deadline: float) -> None:
-        if self._inbox.held:
-            self._inbox.retry()
+        self._inbox.retry()
         if self._engine is None and not self._is_pending():
             return
         engine = self._running()
-        if engine is None or engine.drain(deadline - time.monotonic()):
+        if engine is None and self._log.directory is not None:
+            ring(self._log.directory, HURRY)
+        elif engine is None or engine.drain(deadline - time.monotonic()):
             return
         # Another process delivers: what it does is seen in the event log, unless it ends and this one takes over.
         while (left := deadline - time.monotonic()) > 0 and self._is_pending():
-            if engine.leading:
+            if engine is not None and engine.leading:
                 engine.drain(left)
                 return
             time.sleep(_POLL_SECONDS)
@@ -362,9 +393,13 @@ class Tee:
         engine = self._engine
         chains = {} if engine is None else {chain.exporter.name: chain for chain in engine.chains}
         exporters = {}
+        held = self._inbox.held
         for exporter in self._exporters:
+            counts = self._log.counts(exporter.name)
             stats = ExporterStats(
-                counts=self._log.counts(exporter.name), position=self._log.position(exporter.name)
+                # What waits in memory for the disk is pending too.
+                counts=replace(counts, pending=counts.pending + held),
+                position=self._log.position(exporter.name),
             )
             chain = chains.get(exporter.name)
             exporters[exporter.name] = stats if chain is None else chain.add_to(stats)
@@ -373,10 +408,11 @@ class Tee:
             directory=self._log.directory,
             delivering=engine is not None and engine.leading,
             recorded=self._inbox.recorded,
-            held=self._inbox.held,
+            held=held,
             refused=self._refused + self._inbox.refused,
             redaction_failures=self._guard.complaints.count
             + sum(exporter.complaints.count for exporter in self._exporters),
+            lost=self._log.lost(),
             duplicates=0 if engine is None else engine.duplicates,
             bugs=self._bugs + (0 if engine is None else len(engine.bugs)),
         )
@@ -384,11 +420,16 @@ class Tee:
     def _close(self, timeout: float = 5.0) -> FlushReport:
         if self._final is None:
             end = time.monotonic() + timeout
-            self._drain(end - _GRACE_SHARE * timeout)
+            if self._delivers:
+                self._drain(end - _GRACE_SHARE * timeout)
+            else:
+                self._inbox.retry()
             if self._engine is not None:
                 self._engine.stop(max(0.0, end - time.monotonic()))
+            self._inbox.give_up()
             self._final = self._stats()
             self._log.close()
+            self._inbox.give_up()  # what another thread was just about to record
             _life.discard(self)
         return self._report()
 
@@ -416,8 +457,24 @@ class Tee:
         self._inbox.after_fork()
 
 
-def _canonical(item: Event | Conversation) -> Any:
+def _canonical(item: Event | Conversation) -> bytes:
+    """The item as JSON that ``load_event`` reads: fields at their default may stand there too.
+
+    Its values are frozen, so that this is the moment to copy what somebody may still change: the free-form fields.
+    """
+    try:
+        return jsontext.dumps_with(item, _field_values)
+    except TypeError:  # somebody put into a free field what JSON cannot say
+        return jsontext.dumps(_slowly(item))
+
+
+def _slowly(item: Event | Conversation) -> Any:
     try:
         return item.to_json()
-    except Exception:  # noqa: BLE001 - somebody put into a free field what JSON cannot say
+    except Exception:  # noqa: BLE001 - the same, only worse
         return to_json_value(item)
+
+
+def _field_values(value: Any) -> Any:
+    # Far faster than the model's own serialisation, which comes later, in the background.
+    return vars(value) if isinstance(value, Frozen) else to_json_value(value)

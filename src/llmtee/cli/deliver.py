@@ -1,0 +1,108 @@
+"""``llmtee deliver``: delivery as a process of its own, beside applications that only record."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from llmtee import config, registry
+from llmtee.cli import _console as console
+from llmtee.cli._deliver import show_report
+from llmtee.cli._options import JsonOption, settings_of, vendors_named
+from llmtee.cli._run import SOME_FAILED, complain
+from llmtee.delivery import FlushReport
+from llmtee.errors import UsageError
+from llmtee.spec import ExporterSettings
+from llmtee.tee import Tee
+
+
+def deliver(
+    directory: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]",
+            help="Event log; else LLMTEE_DIR, else the settings file, else ./.llmtee.",
+        ),
+    ] = None,
+    *,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to", metavar="VENDOR[,...]", help="Vendors; by default those that have a key."
+        ),
+    ] = None,
+    grace: Annotated[
+        float,
+        typer.Option(min=0, help="Seconds that what is pending gets after SIGTERM or Ctrl-C."),
+    ] = 10.0,
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="Deliver what is there, within the grace time, and end."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Deliver from an event log that other processes write.
+
+    They open it with Tee(..., deliver=False). What is not delivered when this ends waits in the log.
+    """
+    exporters = _exporters(to)
+    with Tee(exporters, dir=directory) as tee:
+        if tee.stats().directory is None:
+            complain("an event log in memory is of no use here")
+            return SOME_FAILED
+        # The handlers first: who sees the line below may end this process.
+        with _until_told_to_end() as end:
+            tee.start()
+            names = ", ".join(settings.exporter for settings in exporters)
+            if not as_json:
+                console.line(f"delivering from {config.event_log_dir(directory)} to {names}")
+                console.out.file.flush()
+            if not once:
+                end.wait()
+            report = tee.close(timeout=grace)
+    _show(report, as_json)
+    return SOME_FAILED if once and not report else 0
+
+
+def _exporters(to: str | None) -> list[ExporterSettings]:
+    if to is not None:
+        return [settings_of(vendor, need_key=True) for vendor in vendors_named(to)]
+    found = [settings_of(registry.vendor(name), need_key=False) for name in registry.vendor_names()]
+    with_key = [settings for settings in found if settings.api_key is not None]
+    if not with_key:
+        raise UsageError(
+            "no vendor has a key: set a variable such as VOKER_API_KEY, write api_key into the settings file, "
+            "or name vendors with --to"
+        )
+    return with_key
+
+
+@contextmanager
+def _until_told_to_end() -> Iterator[threading.Event]:
+    end = threading.Event()
+
+    def told(number: int, frame: FrameType | None) -> None:
+        end.set()
+
+    before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield end
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show(report: FlushReport, as_json: bool) -> None:
+    if as_json:
+        console.print_json(report.to_json())
+        return
+    show_report(report)
+    if not report:
+        complain("what is pending waits in the event log")

@@ -1,0 +1,174 @@
+"""One file of the journal: a memory-mapped run of frames with one writer, read by others with plain reads.
+
+Layout, in the machine's byte order: a header of 64 bytes, then frames, each on a multiple of 8 bytes::
+
+    length  u32   of the body; written last, so that a frame counts only when all of it is there; 0: no frame yet
+    check   u32   CRC-32 of length and body, started from the segment's own seed
+    body
+
+The pages belong to the kernel from the moment they are written: the death of the process does not touch them.
+The writer holds an exclusive ``flock`` for as long as it may write; a segment that nobody locks is complete.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import struct
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+SUFFIX: Final = ".journal"
+NEW_SUFFIX: Final = ".journal-new"
+"""Of a segment that is being made: it has no lock yet, and would look complete."""
+
+HEADER_BYTES: Final = 64
+MAGIC: Final = b"llmteeJL"
+VERSION: Final = 1
+HEADER: Final = struct.Struct("=8sIIQ16sQ")
+"""Magic, version, seed of the checksums, process id, the writer's own id, number of the segment at its writer.
+
+Its own CRC-32 follows.
+"""
+FRAME: Final = struct.Struct("=II")
+PAGE: Final = mmap.PAGESIZE
+_CRC_CHUNK: Final = 5 * 1024
+"""zlib lets go of the interpreter lock for more than this; getting it back can take 5 ms beside a busy thread."""
+
+
+def frame_bytes(body: int) -> int:
+    """What a frame with a body of that many bytes takes."""
+    return (FRAME.size + body + 7) & ~7
+
+
+def checksum(data: bytes, start: int) -> int:
+    """CRC-32 of ``data``, computed without letting go of the interpreter lock."""
+    if len(data) <= _CRC_CHUNK:
+        return crc32(data, start)
+    view = memoryview(data)
+    for place in range(0, len(view), _CRC_CHUNK):
+        start = crc32(view[place : place + _CRC_CHUNK], start)
+    return start
+
+
+def allocate(file: int, size: int) -> None:
+    """Gives the file its whole size on disk, so that a full disk is an error now and not a SIGBUS later.
+
+    Raises:
+        OSError: there is no room, or the file may not be that large.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+        return
+    zeros = bytes(PAGE)  # macOS has no such call: written zeros are allocated too
+    for place in range(0, size, PAGE):
+        os.pwrite(file, zeros, place)
+
+
+class SegmentWriter:
+    """Writes one segment. `append` may be broken off anywhere, by a signal or a kill; it is not thread-safe."""
+
+    def __init__(self, path: Path, size: int, *, writer: bytes, number: int) -> None:
+        """Creates the file.
+
+        Args:
+            path: where it will be; it must not exist.
+            size: of the file in bytes, rounded up to pages.
+            writer: 16 bytes that no other writer has.
+            number: of the segment at this writer.
+
+        Raises:
+            OSError: the disk is full or read-only, or the file system cannot map files.
+        """
+        self.path = path
+        self.size = -(-size // PAGE) * PAGE
+        self._synced = 0
+        self._syncing = threading.RLock()
+        self._seed = int.from_bytes(os.urandom(4), sys.byteorder)
+        being_made = path.with_suffix(NEW_SUFFIX)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self._file = os.open(being_made, flags, 0o600)
+        try:
+            allocate(self._file, self.size)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._map = mmap.mmap(self._file, self.size)
+            header = HEADER.pack(MAGIC, VERSION, self._seed, os.getpid(), writer, number)
+            header += crc32(header).to_bytes(4, sys.byteorder)
+            self._map[: len(header)] = header
+            self._words = memoryview(self._map).cast("I")
+            being_made.rename(path)
+        except BaseException:
+            os.close(self._file)
+            with suppress(OSError):  # the first error is the one to tell
+                being_made.unlink()
+            raise
+        self._tail = HEADER_BYTES
+
+    def append(self, head: bytes, payload: bytes) -> bool:
+        """Adds a frame whose body is ``head`` and ``payload``; false when there is no room for it.
+
+        When this returns true the frame outlives the process. An exception that a signal handler raises in here may
+        leave the frame out or in, and harms no other frame.
+        """
+        start = self._heal()
+        length = len(head) + len(payload)
+        after = start + frame_bytes(length)
+        if after > self.size:
+            return False
+        check = checksum(payload, crc32(head, self._seed ^ length)).to_bytes(4, sys.byteorder)
+        # With the frame, the next length is set to 0: one that was broken off here may have left something there.
+        tail = bytes(after + 4 - (start + FRAME.size + length)) if after < self.size else b""
+        written = b"".join((check, head, payload, tail))
+        self._map[start + 4 : start + 4 + len(written)] = written
+        self._words[start >> 2] = length
+        self._tail = after
+        return True
+
+    def _heal(self) -> int:
+        """Where the next frame goes."""
+        tail = self._tail
+        while tail < self.size and (length := self._words[tail >> 2]):
+            # Broken off after the length was written: that frame is valid.
+            tail = self._tail = tail + frame_bytes(length)
+        return tail
+
+    def sync(self) -> None:
+        """Puts what was appended on the disk itself.
+
+        Raises:
+            OSError: the disk failed.
+        """
+        target = self._tail
+        with self._syncing:
+            # Whoever waited here may find that the one before has taken its frame along.
+            if self._synced < target:
+                target = self._tail
+                # Not msync: Python keeps the interpreter lock for that, and every thread would wait.
+                os.fdatasync(self._file)
+                self._synced = target
+
+    def seal(self) -> None:
+        """Says that nothing will be added, and gives back the room that is left."""
+        end = self._heal()
+        with self._syncing:
+            self._unmap()
+            with suppress(OSError):  # only the room is not given back
+                os.ftruncate(self._file, end)
+            # Said aloud, because closing is not enough where a process was forked without Python's hooks.
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+            os.close(self._file)
+            self._synced = self.size
+
+    def drop(self) -> None:
+        """In a forked child: lets go of the parent's segment, which stays locked for the parent."""
+        self._unmap()
+        os.close(self._file)
+
+    def _unmap(self) -> None:
+        self._words.release()
+        self._map.close()
