@@ -12,7 +12,7 @@ import pytest
 
 from llmtee import registry
 from llmtee.delivery.exporter import Exporter
-from llmtee.delivery.http import HttpClient, exchange
+from llmtee.delivery.transport import exchange, open_transport
 from llmtee.errors import ConfigError
 from llmtee.spec import Exchange, Failure, Request
 
@@ -21,7 +21,7 @@ Make = Callable[..., Any]
 
 def _send(exporter: Exporter, request: Request, *, sync: bool) -> Exchange:
     async def send() -> Exchange:
-        client = HttpClient(exporter)
+        client = open_transport(exporter)
         try:
             return await client.send(request)
         finally:

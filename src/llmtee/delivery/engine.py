@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from llmtee.delivery.breaker import Breakers
 from llmtee.delivery.chain import Chain
 from llmtee.delivery.decode import decode
 from llmtee.delivery.exporter import Exporter, Tuning
@@ -39,7 +40,8 @@ class Engine:
     """Delivers from an event log. Nothing runs before `start`."""
 
     def __init__(self, log: EventLog, exporters: Sequence[Exporter], tuning: Tuning) -> None:
-        self.chains = [Chain(exporter, log, self._on_bug) for exporter in exporters]
+        breakers = Breakers(tuning)
+        self.chains = [Chain(exporter, log, self._on_bug, breakers) for exporter in exporters]
         self.bugs: list[BaseException] = []
         self.duplicates = 0
         self.leading = log.directory is None

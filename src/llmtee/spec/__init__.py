@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmtee.spec.format import Format
-from llmtee.spec.settings import Env, ExporterSettings
+from llmtee.spec.settings import Encoding, Env, ExporterSettings
 from llmtee.spec.trimming import middle, trim_middle
 from llmtee.spec.vendor import Capabilities, Limits, RetryPolicy, State, Vendor
 from llmtee.spec.verdict import (
@@ -22,6 +22,7 @@ from llmtee.spec.wire import Exchange, Failure, Note, Request, WireItem
 __all__ = [
     "Capabilities",
     "Delivered",
+    "Encoding",
     "Env",
     "Exchange",
     "ExporterSettings",
