@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -224,6 +225,8 @@ class AcmeServer:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         content = handler.rfile.read(int(handler.headers.get("content-length") or 0))
+        if handler.headers.get("content-encoding") == "gzip":
+            content = gzip.decompress(content)
         body = jsontext.loads(content) if content else None
         with self.lock:
             answer = self._answer(handler, body)

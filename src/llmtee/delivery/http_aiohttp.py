@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import aiohttp
 from yarl import URL
 
 from llmtee.delivery.exporter import Exporter
 from llmtee.delivery.http import default_tls
-from llmtee.delivery.outgoing import CONNECT_SECONDS, IDLE_SECONDS, Outgoing, proxy_for, tls
+from llmtee.delivery.outgoing import CONNECT_SECONDS, IDLE_SECONDS, Outgoing, Proxy, proxy_for, tls
 from llmtee.delivery.transport import Answer, read_bounded
 from llmtee.errors import ConfigError
 
@@ -31,11 +33,7 @@ class AiohttpWire:
                 f"aiohttp cannot use the proxy {proxy.url}: leave transport= out for httpx"
             )
         self._proxy = None if proxy is None else proxy.url
-        self._proxy_auth = (
-            None
-            if proxy is None or proxy.user is None
-            else aiohttp.BasicAuth(proxy.user, proxy.password or "")
-        )
+        self._proxy_headers = {} if proxy is None else _credentials(proxy)
         self._connections = exporter.concurrency
         self._seconds = exporter.settings.timeout
         self._tls = tls(default_tls())
@@ -43,15 +41,17 @@ class AiohttpWire:
 
     async def fetch(self, sent: Outgoing) -> Answer:
         """Sends a request and reads the answer."""
+        # A proxy reads plain requests itself; for the others it is asked for a tunnel first, with headers of its own.
+        tunnelled = sent.url.startswith("https:")
         async with self._opened().request(
             sent.method,
             URL(sent.url, encoded=True),
-            headers=dict(sent.headers),
+            headers={**sent.headers, **({} if tunnelled else self._proxy_headers)},
             data=sent.content or None,
             # A redirect would carry the key to wherever it points.
             allow_redirects=False,
             proxy=self._proxy,
-            proxy_auth=self._proxy_auth,
+            proxy_headers=self._proxy_headers if tunnelled else None,
             skip_auto_headers=() if sent.content else ("content-type",),
         ) as response:
             content, whole = await read_bounded(response.content.iter_chunked(_CHUNK_BYTES))
@@ -86,3 +86,10 @@ class AiohttpWire:
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
+
+
+def _credentials(proxy: Proxy) -> dict[str, str]:
+    if proxy.user is None:
+        return {}
+    pair = b64encode(f"{proxy.user}:{proxy.password or ''}".encode()).decode()
+    return {"Proxy-Authorization": f"Basic {pair}"}
