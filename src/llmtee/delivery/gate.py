@@ -126,7 +126,6 @@ class Gate:
         self.pacing.answered(
             now,
             started=started,
-            busy=self._under_way,
             well=well,
             overloaded=status in OVERLOADED or exchange.failure is Failure.UNANSWERED,
             hold=self._hold(exchange, well=well),

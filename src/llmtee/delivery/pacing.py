@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 
 OVERLOADED = frozenset({408, 429, 503, 504, 529})
 """Statuses by which a server says that it has too much to do."""
+_SAME_RESET_SECONDS = 1.5
+"""Resets are told in whole seconds, so one period may seem to end at times that are so far apart."""
 
 
 class Wait:
@@ -134,7 +136,6 @@ class Pacing:
         now: float,
         *,
         started: float,
-        busy: int,
         well: bool = False,
         overloaded: bool = False,
         hold: float = 0.0,
@@ -145,7 +146,6 @@ class Pacing:
         Args:
             now: unix seconds.
             started: unix seconds when it started.
-            busy: how many others are under way.
             well: whether the vendor took it.
             overloaded: whether the vendor has too much to do.
             hold: seconds for which the exporter is left alone.
@@ -157,10 +157,15 @@ class Pacing:
             self.window.worked()
         self._hold.extend(now, hold)
         if quota is not None:
-            self._remaining = quota.remaining
-            self._reset.begin(now, quota.reset)
-            if quota.remaining <= 0 and not busy:
-                self._hold.extend(now, quota.reset)
+            left = self._reset.left(now)
+            if self._remaining is not None and abs(left - quota.reset) < _SAME_RESET_SECONDS:
+                # Answers overtake one another: of one period, the smallest number is the newest.
+                self._remaining = min(self._remaining, quota.remaining)
+            else:
+                self._remaining = quota.remaining
+                self._reset.begin(now, quota.reset)
+            if self._remaining <= 0:
+                self._hold.extend(now, self._reset.left(now))
         elif self._remaining is not None:
             # Without news, what was answered has used up some of it.
             self._remaining = max(0, self._remaining - 1)
