@@ -31,7 +31,7 @@ class HttpxWire:
         seconds = exporter.settings.timeout
         proxy = proxy_for(exporter)
         auth = None if proxy is None or proxy.user is None else (proxy.user, proxy.password or "")
-        context = tls(default_tls())
+        context = tls(default_tls)
         try:
             through = None if proxy is None else httpx.Proxy(proxy.url, auth=auth)
             self._client = self._opened(exporter, seconds, context, through)

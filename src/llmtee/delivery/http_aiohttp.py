@@ -36,7 +36,7 @@ class AiohttpWire:
         self._proxy_headers = {} if proxy is None else _credentials(proxy)
         self._connections = exporter.concurrency
         self._seconds = exporter.settings.timeout
-        self._tls = tls(default_tls())
+        self._tls = tls(default_tls)
         self._session: aiohttp.ClientSession | None = None
 
     async def fetch(self, sent: Outgoing) -> Answer:

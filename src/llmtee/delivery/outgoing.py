@@ -6,7 +6,7 @@ import datetime as dt
 import gzip
 import os
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -155,7 +155,7 @@ def proxy_for(exporter: Exporter) -> Proxy | None:
     )
 
 
-def tls(default: ssl.SSLContext) -> ssl.SSLContext:
+def tls(default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
     """What verifies certificates and host names, always.
 
     The authorities are those of ``SSL_CERT_FILE``, ``SSL_CERT_DIR`` or ``REQUESTS_CA_BUNDLE`` (a file or a directory),
@@ -167,7 +167,7 @@ def tls(default: ssl.SSLContext) -> ssl.SSLContext:
     for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"):
         if named := os.environ.get(variable):
             return _trusting(variable, named)
-    return default
+    return default()
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from llmtee import jsontext
 from llmtee.assembly import assemble, following
@@ -13,6 +14,9 @@ from llmtee.delivery.parcel import Parcel
 from llmtee.errors import EventLogError
 from llmtee.eventlog import Entry, EventLog, Settlement, Work
 from llmtee.model import Conversation, Event, conversation_id, load_event
+
+_CACHED_BYTES = 16_384
+"""Larger events are not kept, so that all that are take some ten megabytes at most."""
 
 
 class Render:
@@ -76,7 +80,16 @@ def _only(events: Sequence[Event]) -> Conversation | None:
 
 
 def _load(entry: Entry) -> Event:
-    return load_event(jsontext.loads(entry.payload))
+    if len(entry.payload) > _CACHED_BYTES:
+        return load_event(jsontext.loads(entry.payload))
+    return _loaded(entry.payload)
+
+
+@lru_cache(maxsize=1024)
+def _loaded(payload: bytes) -> Event:
+    # Each exporter reads the same events at about the same time, and an upsert all of its session's again and again.
+    # Events are frozen, so they can share them.
+    return load_event(jsontext.loads(payload))
 
 
 def _in_session(entry: Entry) -> Event:
