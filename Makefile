@@ -23,6 +23,7 @@ test-all: $(STAMP) ## the suite, what is slow, and four times as many examples, 
 
 bench: $(STAMP) ## what llmtee costs on this machine, beside what it builds on
 	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python benchmarks/throughput.py
 
 check: $(STAMP) ## lint, format, types, imports, staleness of generated files
 	@$(BIN)/ruff check .

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import importlib.util
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -224,6 +227,8 @@ class AcmeServer:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         content = handler.rfile.read(int(handler.headers.get("content-length") or 0))
+        if handler.headers.get("content-encoding") == "gzip":
+            content = gzip.decompress(content)
         body = jsontext.loads(content) if content else None
         with self.lock:
             answer = self._answer(handler, body)
@@ -363,3 +368,52 @@ def _call(name: str = "call", session: str | None = None, *texts: str) -> ModelC
 @pytest.fixture
 def call() -> Callable[..., ModelCall]:
     return _call
+
+
+# ── simulated time ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _load(name: str) -> Any:
+    """A module beside this one: tests are not a package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+_simulation = _load("simulation")
+
+
+@pytest.fixture
+def simulation() -> Any:
+    """The module ``simulation``."""
+    return _simulation
+
+
+def _member(kind: type[Acme] = Acme, **settings: Any) -> tuple[Vendor[Any], Acme]:
+    options = {"api_key": KEY, "name": kind.vendor, **settings}
+    return VENDORS[kind.vendor], kind(**options)
+
+
+@pytest.fixture
+def member() -> Callable[..., tuple[Vendor[Any], Acme]]:
+    """An exporter for a simulated world: ``member("acme", rate=2)``."""
+    kinds = {kind.vendor: kind for kind in (Acme, AcmeUpserts, AcmeChats)}
+    return lambda vendor="acme", **settings: _member(kinds[vendor], **settings)
+
+
+@pytest.fixture
+def world(member: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    opened: list[Any] = []
+
+    def make(*members: Any, **tuning: Any) -> Any:
+        plain = {"retry": _simulation.SLOW}
+        opened.append(_simulation.World(*(members or (member(),)), **{**plain, **tuning}))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmtee.delivery.exporter import Exporter
-from llmtee.delivery.http import exchange
+from llmtee.delivery.transport import exchange
 from llmtee.errors import UsageError
 from llmtee.spec import Exchange, ExporterSettings, Vendor, judge_plainly
 

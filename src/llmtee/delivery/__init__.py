@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from llmtee.delivery.engine import Engine
 from llmtee.delivery.exporter import Exporter, Tuning
-from llmtee.delivery.report import ExporterStats, FlushReport, Stats
+from llmtee.delivery.report import ExporterStats, FlushReport, HostStats, PaceStats, Stats
 
-__all__ = ["Engine", "Exporter", "ExporterStats", "FlushReport", "Stats", "Tuning"]
+__all__ = [
+    "Engine",
+    "Exporter",
+    "ExporterStats",
+    "FlushReport",
+    "HostStats",
+    "PaceStats",
+    "Stats",
+    "Tuning",
+]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from llmtee.delivery.breaker import Breakers
 from llmtee.delivery.chain import Chain
 from llmtee.delivery.decode import decode
 from llmtee.delivery.exporter import Exporter, Tuning
@@ -61,7 +62,8 @@ class Engine:
             tuning: of delivery.
             before_look: is called now and then, before the journal is looked at, in the engine's thread.
         """
-        self.chains = [Chain(exporter, log, self._on_bug) for exporter in exporters]
+        breakers = Breakers(tuning)
+        self.chains = [Chain(exporter, log, self._on_bug, breakers) for exporter in exporters]
         self.bugs: list[BaseException] = []
         self.duplicates = 0
         self.leading = log.directory is None

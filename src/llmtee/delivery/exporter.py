@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from random import Random
 from time import time
-from typing import Any
+from typing import Any, Protocol
 
 from llmtee.delivery.complaints import Complaints
+from llmtee.errors import ConfigError
 from llmtee.eventlog import Subscription
-from llmtee.spec import ExporterSettings, RetryPolicy, Vendor
+from llmtee.spec import Encoding, Exchange, ExporterSettings, Request, RetryPolicy, Vendor
+
+
+class Transport(Protocol):
+    """One exporter's connections. Used in one event loop, and closed there."""
+
+    async def send(self, request: Request) -> Exchange:
+        """Sends a request and reads its answer; whatever goes wrong on the way is in the exchange.
+
+        Raises:
+            ConfigError: the key is missing, or a setting of the environment is of no use.
+        """
+
+    async def close(self) -> None:
+        """Closes all connections."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +47,14 @@ class Tuning:
     """Seconds."""
     election: float = 1.0
     """Seconds between two tries to take over delivery from another process."""
+    breaker_failures: int = 5
+    """After how many failures on end, of all exporters together, a host is left alone for a while."""
+    breaker: RetryPolicy = field(
+        default_factory=lambda: RetryPolicy(initial=0.5, jitter=0.5, maximum=30.0)
+    )
+    """How long a host is left alone, each time that it fails again. ``retry`` goes before it."""
+    transport: Callable[[Exporter], Transport] | None = None
+    """Instead of HTTP."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +66,18 @@ class Exporter:
     tuning: Tuning = field(default_factory=Tuning)
     complaints: Complaints = field(default_factory=Complaints)
     """About redaction that failed."""
+
+    def __post_init__(self) -> None:
+        """Checks what would otherwise fail only when something is sent.
+
+        Raises:
+            ConfigError: the transport is not installed.
+        """
+        if self.settings.transport == "aiohttp" and find_spec("aiohttp") is None:
+            raise ConfigError(
+                f"{type(self.settings).__name__}: transport 'aiohttp' is not installed: "
+                "pip install 'llmtee[fast]', or leave transport= and LLMTEE_TRANSPORT out for httpx"
+            )
 
     @property
     def name(self) -> str:
@@ -60,8 +96,15 @@ class Exporter:
 
     @property
     def max_bytes(self) -> int:
-        """Bytes of one request's body."""
+        """Bytes of one request's body, not compressed."""
         return self.settings.max_bytes or self.vendor.limits.bytes
+
+    @property
+    def encoding(self) -> Encoding | None:
+        """How bodies are compressed."""
+        if self.settings.compression is not None:
+            return None if self.settings.compression == "none" else self.settings.compression
+        return next(iter(self.vendor.limits.encodings), None)
 
     @property
     def retry(self) -> RetryPolicy:

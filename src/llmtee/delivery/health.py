@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from llmtee.delivery.exporter import Exporter
+from llmtee.delivery.pacing import Wait
 from llmtee.delivery.retry import seconds_until_next
 
 logger = logging.getLogger("llmtee")
@@ -34,8 +35,8 @@ class Health:
         self._exporter = exporter
         self.paused = False
         """Whether the vendor refused the exporter itself, as with a wrong key."""
-        self.until = 0.0
-        """Unix seconds before which nothing is sent."""
+        self.wait = Wait()
+        """Before which nothing is sent."""
         self.resumed_at = 0.0
         """Unix seconds when the vendor was last found to take requests again; giving up counts from here."""
         self.last_error: str | None = None
@@ -46,14 +47,6 @@ class Health:
         self._announced = False
         self._lines = Limited()
         self._dead_lines = Limited()
-
-    def slots(self, now: float, busy: int) -> int:
-        """How many requests may start now. While there is trouble with the vendor itself: one, to see whether it is over."""
-        if now < self.until:
-            return 0
-        if self._probing:
-            return 1 if busy == 0 else 0
-        return max(0, self._exporter.concurrency - busy)
 
     @property
     def probing(self) -> bool:
@@ -66,22 +59,24 @@ class Health:
         if not self.paused:
             self.paused, self._interval = True, tuning.probe_initial
             self._lines = Limited()  # a pause is always worth a line
-        elif now >= self.until:
+        elif not self.wait.left(now):
             self._interval = min(self._interval * 2, tuning.probe_maximum)
         else:
             return  # an answer to what was under way when the first refusal came
-        self._probing, self.until = True, now + self._interval
+        self._probing = True
+        self.wait.begin(now, self._interval)
         self.trouble(f"{reason}; everything is kept, and it is tried again now and then", now)
 
     def unreachable(self, reason: str, now: float, after: float | None = None) -> None:
         """Nothing can be sent to the vendor at all: wait, whichever item it is."""
-        if now < self.until:
+        if self.wait.left(now):
             return
         self._failures += 1
         wait = seconds_until_next(
             self._exporter.retry, self._failures, self._exporter.tuning.random, after
         )
-        self._probing, self.until = True, now + wait
+        self._probing = True
+        self.wait.begin(now, wait)
         self.trouble(reason, now)
 
     def reachable(self, now: float) -> None:
@@ -89,11 +84,12 @@ class Health:
         if self._probing:
             self.resumed_at = now
         self.paused = self._probing = False
-        self._failures, self.until = 0, 0.0
+        self._failures = 0
+        self.wait.end()
 
     def hurry(self) -> None:
         """Somebody waits: the next probe may go at once."""
-        self.until = 0.0
+        self.wait.end()
 
     def trouble(self, reason: str, now: float) -> None:
         """Something has to be tried again."""

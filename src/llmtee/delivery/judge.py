@@ -1,18 +1,20 @@
-"""Third stage: what the verdicts of one exchange make of each parcel. Pure, apart from the jitter's randomness."""
+"""Sixth stage: what the verdicts of one exchange make of each parcel. Pure, apart from the jitter's randomness."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from llmtee.delivery.exporter import Exporter
-from llmtee.delivery.render import Packet, Parcel, halves, shrink
+from llmtee.delivery.letter import dead
+from llmtee.delivery.pack import shrink
+from llmtee.delivery.parcel import Packet, Parcel, halves
 from llmtee.delivery.retry import is_exhausted, seconds_until_next
-from llmtee.eventlog import DeadLetter, Settlement, Work
+from llmtee.eventlog import Settlement
 from llmtee.spec import (
     Delivered,
     Exchange,
+    Failure,
     Rejected,
     Retry,
     TooLarge,
@@ -21,8 +23,8 @@ from llmtee.spec import (
     Verdict,
 )
 
-_TEXT_BYTES = 4000
-"""How much of an answer a dead letter keeps."""
+_GATEWAY = frozenset({502, 503, 504})
+"""What a host says that has no say in the matter. 500 is also what a vendor says to an item it stumbles over."""
 
 
 @dataclass(slots=True)
@@ -66,6 +68,7 @@ def plan(
     started: float,
     now: float,
     since: float = 0.0,
+    probe: bool = False,
 ) -> Plan:
     """What to do with each parcel.
 
@@ -78,8 +81,12 @@ def plan(
         now: unix seconds.
         since: unix seconds when the vendor was last found to take requests again; what went before does not count
             towards giving up.
+        probe: whether it was sent to see if the host is back; if it is not, that is no try of the items in it.
     """
-    return _Planner(exporter, packet, exchange, started=started, now=now, since=since).run(verdicts)
+    planner = _Planner(
+        exporter, packet, exchange, started=started, now=now, since=since, probe=probe
+    )
+    return planner.run(verdicts)
 
 
 class _Planner:
@@ -92,9 +99,14 @@ class _Planner:
         started: float,
         now: float,
         since: float,
+        probe: bool,
     ) -> None:
         self._exporter, self._packet, self._exchange = exporter, packet, exchange
         self._started, self._now, self._since = started, now, since
+        # What surely did not arrive cannot be the fault of an item.
+        self._excused = exchange.failure is Failure.NOT_SENT or (
+            probe and (exchange.failure is not None or exchange.status in _GATEWAY)
+        )
         self._waits: dict[tuple[int, float | None], float] = {}
         self._plan = Plan()
         self._refreshed: list[Parcel] = []
@@ -144,16 +156,22 @@ class _Planner:
 
     def _retry(self, parcel: Parcel, reason: str, after: float | None) -> None:
         policy, work = self._exporter.retry, parcel.work
-        attempts = work.attempts + 1
-        first_at = self._started if work.first_at is None else max(work.first_at, self._since)
+        attempts = work.attempts + (not self._excused)
+        first_at = work.first_at
+        if not self._excused:
+            first_at = self._started if first_at is None else max(first_at, self._since)
         self._plan.trouble = reason
-        if is_exhausted(policy, attempts, self._now - first_at):
+        if (
+            first_at is not None
+            and not self._excused
+            and is_exhausted(policy, attempts, self._now - first_at)
+        ):
             self._bury(parcel, f"given up after {attempts} tries: {reason}")
             return
         # One wait for all that failed together, so that they travel together again.
         if (attempts, after) not in self._waits:
             self._waits[attempts, after] = seconds_until_next(
-                policy, attempts, self._exporter.tuning.random, after
+                policy, max(1, attempts), self._exporter.tuning.random, after
             )
         due_at = self._now + self._waits[attempts, after]
         self._plan.retries += 1
@@ -161,7 +179,7 @@ class _Planner:
 
     def _make_smaller(self, parcels: list[Parcel]) -> None:
         if len(self._packet.parcels) > 1:
-            self._plan.again.extend(half for half in halves(parcels) if half)
+            self._plan.again.extend(halves(parcels))
             return
         for parcel in parcels:
             smaller = shrink(self._exporter, parcel, parcel.wire.size * 3 // 4)
@@ -181,40 +199,3 @@ class _Planner:
                 exchange=self._exchange,
             )
         )
-
-
-def dead(
-    exporter: Exporter,
-    work: Work,
-    reason: str,
-    now: float,
-    *,
-    packet: Packet | None = None,
-    exchange: Exchange | None = None,
-) -> Settlement:
-    """The settlement of a unit that will never arrive, with a letter that says why."""
-    letter = DeadLetter(
-        exporter=exporter.name,
-        id=work.key.partition(":")[2],
-        segment=work.segment,
-        at=now,
-        reason=reason,
-        request=None if packet is None else _request(packet, work),
-        answer=None if exchange is None else _answer(exchange),
-    )
-    return Settlement(work, "dead", reason, letter=letter)
-
-
-def _request(packet: Packet, work: Work) -> dict[str, Any]:
-    request = packet.request
-    # Of a batch, only the item's own part: its neighbours may have arrived.
-    own = [parcel.wire.body for parcel in packet.parcels if parcel.work == work]
-    body = request.body if len(packet.parcels) == 1 else own[0]
-    return {"method": request.method, "path": request.path, "body": body}
-
-
-def _answer(exchange: Exchange) -> dict[str, Any]:
-    if exchange.failure is not None:
-        return {"failure": exchange.failure.value, "text": exchange.failure_text}
-    text = exchange.content[:_TEXT_BYTES].decode("utf-8", "replace")
-    return {"status": exchange.status, "text": text}

@@ -1,53 +1,62 @@
-"""Second stage: claimed work becomes items in the vendor's shape, and fits into requests."""
+"""Second stage: claimed work becomes an item in the vendor's shape; a conversation is assembled first."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import traceback
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from llmtee import jsontext
 from llmtee.assembly import assemble, following
 from llmtee.delivery.exporter import Exporter
+from llmtee.delivery.letter import dead
+from llmtee.delivery.parcel import Parcel
+from llmtee.errors import EventLogError
 from llmtee.eventlog import Entry, EventLog, Settlement, Work
 from llmtee.model import Conversation, Event, conversation_id, load_event
-from llmtee.spec import Request, State, WireItem, outgoing
+from llmtee.spec import outgoing
+
+_CACHED_BYTES = 16_384
+"""Larger events are not kept, so that all that are take some ten megabytes at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """A unit of work in the vendor's shape, on its way."""
+class Render:
+    """Renders for one exporter. An exception costs the item at fault, and no other."""
 
-    work: Work
-    wire: WireItem
-    refreshed: bool = False
-    """Whether what ``prepare`` made was already made anew for it."""
+    def __init__(
+        self, exporter: Exporter, log: EventLog, on_bug: Callable[[BaseException], None]
+    ) -> None:
+        self._exporter, self._log, self._on_bug = exporter, log, on_bug
+
+    def __call__(self, work: Work) -> Parcel | Settlement:
+        """The parcel of a unit of work, or its settlement where it is filtered out or there is no place for it."""
+        try:
+            return self._rendered(work)
+        except EventLogError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a bug, ours or a plug-in's
+            self._on_bug(error)
+            return buried(self._exporter, work, error)
+
+    def _rendered(self, work: Work) -> Parcel | Settlement:
+        log = self._log
+        item = event_of(log, work) if work.session is None else conversation_of(log, work)
+        if item is None:
+            reason = "nothing to send: the session holds no message that was not sent before"
+            return Settlement(work, "skipped", reason)
+        leaving = outgoing(self._exporter.vendor, item, self._exporter.settings)
+        self._exporter.complaints.add(leaving.failures)
+        wire = leaving.wire
+        if wire.body is None:
+            return Settlement(work, "skipped", wire.skip or "the vendor has no place for it")
+        return Parcel(work, wire)
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """A request and the parcels in it, by position."""
-
-    request: Request
-    parcels: tuple[Parcel, ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes of the body."""
-        return len(self.request.content)
-
-
-def render(exporter: Exporter, log: EventLog, work: Work) -> Parcel | Settlement:
-    """The parcel of a unit of work, or its settlement where it is filtered out or the vendor has no place for it."""
-    item = event_of(log, work) if work.session is None else conversation_of(log, work)
-    if item is None:
-        reason = "nothing to send: the session holds no message that was not sent before"
-        return Settlement(work, "skipped", reason)
-    outgoing_item = outgoing(exporter.vendor, item, exporter.settings)
-    exporter.complaints.add(outgoing_item.failures)
-    wire = outgoing_item.wire
-    if wire.body is None:
-        return Settlement(work, "skipped", wire.skip or "the vendor has no place for it")
-    return Parcel(work, wire)
+def buried(exporter: Exporter, work: Work, error: BaseException) -> Settlement:
+    """The settlement of a unit of work that met a bug."""
+    text = "".join(traceback.format_exception(error))
+    reason = f"a bug, not the vendor's word: {text}"
+    return dead(exporter, work, reason, exporter.tuning.clock())
 
 
 def event_of(log: EventLog, work: Work) -> Event:
@@ -74,43 +83,18 @@ def _only(events: Sequence[Event]) -> Conversation | None:
 
 
 def _load(entry: Entry) -> Event:
-    return load_event(jsontext.loads(entry.payload))
+    if len(entry.payload) > _CACHED_BYTES:
+        return load_event(jsontext.loads(entry.payload))
+    return _loaded(entry.payload)
+
+
+@lru_cache(maxsize=1024)
+def _loaded(payload: bytes) -> Event:
+    # Each exporter reads the same events at about the same time, and an upsert all of its session's again and again.
+    # Events are frozen, so they can share them.
+    return load_event(jsontext.loads(payload))
 
 
 def _in_session(entry: Entry) -> Event:
     event = _load(entry)
     return event if event.session else event.model_copy(update={"session": entry.session})
-
-
-def pack(exporter: Exporter, parcels: Sequence[Parcel], state: State) -> list[Packet]:
-    """Parcels as requests.
-
-    Raises:
-        ValueError: the vendor's ``pack`` dropped, doubled or invented an item.
-    """
-    by_wire = {id(parcel.wire): parcel for parcel in parcels}
-    requests = exporter.vendor.pack([parcel.wire for parcel in parcels], exporter.settings, state)
-    packets = [
-        Packet(request, tuple(by_wire[id(wire)] for wire in request.items if id(wire) in by_wire))
-        for request in requests
-    ]
-    packed = [id(parcel.wire) for packet in packets for parcel in packet.parcels]
-    if sorted(packed) != sorted(by_wire) or any(
-        len(packet.parcels) != len(packet.request.items) for packet in packets
-    ):
-        raise ValueError(f"pack of {exporter.vendor.name} did not keep every item once")
-    return packets
-
-
-def shrink(exporter: Exporter, parcel: Parcel, limit: int) -> Parcel | None:
-    """The parcel with an item of at most ``limit`` bytes or, at the least, a smaller one; ``None`` if it cannot be."""
-    wire = exporter.vendor.shrink(parcel.wire, limit, exporter.settings)
-    if wire is None or wire.body is None or wire.size >= parcel.wire.size:
-        return None
-    return replace(parcel, wire=wire)
-
-
-def halves(parcels: Sequence[Parcel]) -> list[tuple[Parcel, ...]]:
-    """Two halves, in order."""
-    middle = len(parcels) // 2
-    return [tuple(parcels[:middle]), tuple(parcels[middle:])]

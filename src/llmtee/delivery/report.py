@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from llmtee.eventlog import Counts
 
@@ -43,6 +43,36 @@ class FlushReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PaceStats:
+    """How fast an exporter sends."""
+
+    rate: float | None
+    """Requests a second at most."""
+    concurrency: int
+    """Requests at a time, at most."""
+    window: float
+    """Requests at a time for now: less after the vendor was overloaded, and growing back."""
+    under_way: int
+    """Requests that wait for their answer."""
+    held: float
+    """Seconds for which the vendor asked to be left alone, from now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostStats:
+    """How the host fares that an exporter talks to, with all exporters that do so."""
+
+    host: str
+    """Scheme, name and port."""
+    breaker: Literal["closed", "open", "half-open"]
+    """Open: it fails, and nothing is sent. Half-open: one item is, to see whether that is over."""
+    failures: int
+    """Requests on end that it failed to answer."""
+    probe_in: float
+    """Seconds until it is tried again, from now."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExporterStats:
     """One exporter's counters and state."""
 
@@ -58,6 +88,10 @@ class ExporterStats:
     last_error: str | None = None
     last_error_at: float | None = None
     """Unix seconds."""
+    pace: PaceStats | None = None
+    """``None`` where this process does not deliver."""
+    host: HostStats | None = None
+    """Likewise."""
 
 
 @dataclass(frozen=True, kw_only=True)

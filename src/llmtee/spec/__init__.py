@@ -5,7 +5,7 @@ from __future__ import annotations
 from llmtee.spec.carrying import carry_of, carrying
 from llmtee.spec.format import Format, Traces
 from llmtee.spec.outgoing import Outgoing, outgoing
-from llmtee.spec.settings import Env, ExporterSettings
+from llmtee.spec.settings import Encoding, Env, ExporterSettings
 from llmtee.spec.stream import INCOMPLETE, StreamAccumulator, stream_fields
 from llmtee.spec.trimming import middle, trim_middle
 from llmtee.spec.vendor import Capabilities, CarrySlot, Limits, RetryPolicy, State, Vendor
@@ -27,6 +27,7 @@ __all__ = [
     "Capabilities",
     "CarrySlot",
     "Delivered",
+    "Encoding",
     "Env",
     "Exchange",
     "ExporterSettings",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from llmtee.privacy import Predicate, Redaction, Where
+
+Encoding = Literal["gzip"]
+"""How a request's body may be compressed, as ``Content-Encoding`` says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,16 @@ class ExporterSettings(BaseModel):
     """Seconds that one request may take."""
     concurrency: int | None = Field(default=None, ge=1)
     """Requests at a time; the vendor's own limit by default."""
+    rate: float | None = Field(default=None, gt=0)
+    """Requests a second at most, evenly spaced; no limit by default, other than what the vendor's answers ask for."""
     max_items: int | None = Field(default=None, ge=1)
     """Items in one request; the vendor's own limit by default."""
     max_bytes: int | None = Field(default=None, ge=1)
-    """Bytes of one request's body; the vendor's own limit by default."""
+    """Bytes of one request's body before it is compressed; the vendor's own limit by default."""
+    compression: Encoding | Literal["none"] | None = None
+    """Of request bodies above 1 KB; by default as the vendor says, and none of the four says that it reads any."""
+    transport: Annotated[Literal["httpx", "aiohttp"], Env("LLMTEE_TRANSPORT")] = "httpx"
+    """The HTTP library. ``aiohttp`` is several times faster and comes with ``pip install 'llmtee[fast]'``."""
     quiet: float | None = Field(default=None, ge=0)
     """Seconds without a new event before a changed conversation is sent, or an idle one counts as ended; the
     vendor's own by default. Vendors of the event grain send at once."""

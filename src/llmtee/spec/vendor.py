@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 from llmtee.model import Item
-from llmtee.spec.settings import ExporterSettings
+from llmtee.spec.settings import Encoding, ExporterSettings
 from llmtee.spec.verdict import Verdict
 from llmtee.spec.wire import Exchange, Request, WireItem
 
@@ -30,6 +30,8 @@ class Limits:
     """Of the body as UTF-8 JSON."""
     concurrency: int = 4
     """Requests at a time."""
+    encodings: tuple[Encoding, ...] = ()
+    """How a request's body may be compressed, best first; none unless the vendor says that it reads it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -109,22 +110,28 @@ class Exchange:
     @property
     def retry_after(self) -> float | None:
         """Seconds that the vendor asks to wait, from ``Retry-After`` (seconds or a date) or ``retry-after-ms``."""
-        if (ms := self.headers.get("retry-after-ms")) is not None:
-            try:
-                return max(0.0, float(ms) / 1000)
-            except ValueError:
-                pass
+        if (ms := _seconds(self.headers.get("retry-after-ms"))) is not None:
+            return ms / 1000
         value = self.headers.get("retry-after")
         if value is None:
             return None
-        try:
-            return max(0.0, float(value))
-        except ValueError:
-            pass
+        if (seconds := _seconds(value)) is not None:
+            return seconds
         try:
             when = parsedate_to_datetime(value)
         except ValueError:
             return None
         if self.received_at is None:
             return None
+        if when.tzinfo is None:  # how "-0000" is read
+            when = when.replace(tzinfo=dt.UTC)
         return max(0.0, (when - self.received_at).total_seconds())
+
+
+def _seconds(text: str | None) -> float | None:
+    """A number of seconds, never negative; ``None`` where it is none, or none that ends."""
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return max(0.0, value) if math.isfinite(value) else None
