@@ -360,7 +360,11 @@ def test_without_a_shrink_an_item_that_fits_without_its_carry_still_fits() -> No
     assert smaller is not None
     assert smaller.size <= 500
     assert ACME.parse(smaller.body)[0].flags[0].startswith("carry: was cut")
-    assert ACME.shrink(smaller, 50, Acme(carry=True)) is None
+    smallest = ACME.shrink(smaller, 50, Acme(carry=True))
+    assert smallest is not None
+    assert smallest.body == {"title": "n", "more": {}}
+    assert any(note.path == "carry" for note in smallest.notes)
+    assert ACME.shrink(smallest, 10, Acme(carry=True)) is None
 
 
 @pytest.mark.parametrize("name", ["honeyhive", "inkeep", "roark"])

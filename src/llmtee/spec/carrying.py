@@ -92,7 +92,10 @@ def _shrink(vendor: Vendor[S], wire: WireItem, limit: int, settings: S) -> WireI
     if marked.size <= limit:
         return marked
     smaller = vendor.shrink(marked, limit, settings)
-    if smaller is None or carry_of(smaller, vendor) is not None:
+    if smaller is None:  # at least not for a mark that does not fit either
+        unmarked = replace(marked, body=_taken_off(marked.body, vendor.carry))
+        return unmarked if unmarked.size <= limit else None
+    if carry_of(smaller, vendor) is not None:
         return smaller
     again = replace(smaller, body=_put(smaller.body, vendor.carry, carry_of(marked, vendor)))
     return again if again.size <= limit else smaller
