@@ -114,7 +114,7 @@ class Tee:
         self._starting = threading.RLock()
         self._final: Stats | None = None
         self._bugs = self._refused = 0
-        self._unknown_formats: set[str] = set()
+        self._seen_formats: set[str] = set()
         _life.add(self)
 
     # ── recording ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -132,7 +132,7 @@ class Tee:
         event_id = getattr(event, "id", None)
         event_id = event_id if isinstance(event_id, str) else new_id()
         try:
-            if isinstance(event, EventBase | Conversation):
+            if isinstance(event, (EventBase, Conversation)):
                 scope = _scope.current(self)
                 filled = event if scope is None else scope.fill(event)
                 self._put(event_id, CANONICAL, _canonical(filled), live=live)
@@ -171,12 +171,8 @@ class Tee:
         """
         event_id = clean_text(str(attributes.pop("id", None) or new_id()))
         try:
-            if format not in registry.format_names() and format not in self._unknown_formats:
-                self._unknown_formats.add(format)
-                known = ", ".join(registry.format_names())
-                self._wrong(
-                    f"no format is named {format!r}, so its records become dead letters; known: {known}"
-                )
+            if format not in self._seen_formats:
+                self._look_at_format(format)
             said = {"error": error, **attributes}
             given = {key: value for key, value in said.items() if value is not None}
             # Both stand there even when they are None: they tell a record from a bare request.
@@ -243,6 +239,13 @@ class Tee:
         engine = self._engine or self._running()
         if engine is not None and self._log.directory is None:
             engine.notify()
+
+    def _look_at_format(self, name: str) -> None:
+        self._seen_formats.add(name)
+        if name not in (known := registry.format_names()):
+            self._wrong(
+                f"no format is named {name!r}, so its records become dead letters; known: {', '.join(known)}"
+            )
 
     def _wrong(self, text: str) -> None:
         logger.error("%s", text)
