@@ -46,7 +46,7 @@ def test_with_a_carry_what_comes_back_is_what_was_there(
 ) -> None:
     assert llmtee("convert", logs, "--to", "llmtee", "-o", "events.jsonl").code == 0
     done = llmtee("convert", logs, "--to", "honeyhive", "--carry", "-o", "out.jsonl")
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.complaints) == (0, "")
     back = llmtee("convert", "out.jsonl", "--from", "honeyhive", "--to", "llmtee", "-o", "-")
     calls = [json.loads(line) for line in back.out.splitlines()]
     calls = [call for call in calls if call["kind"] == "model_call"]

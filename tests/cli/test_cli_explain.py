@@ -70,7 +70,7 @@ def test_wrong_use(llmtee: Run, logs: Path) -> None:
 
 def test_a_format_is_explained_beside_a_vendor(llmtee: Run, logs: Path) -> None:
     done = llmtee("explain", logs, "--to", "inkeep,anthropic-messages", "--json")
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.complaints) == (0, "")
     assert list(done.json["vendors"]) == ["inkeep"]
     ledger = done.json["formats"]["anthropic-messages"]
     assert ledger["kept"] > ledger["lost"]

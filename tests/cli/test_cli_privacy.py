@@ -32,7 +32,7 @@ def mails(tmp_path: Path, record: Callable[..., dict[str, Any]]) -> Path:
 def test_convert_takes_out_what_is_named(llmtee: Run, mails: Path, target: str) -> None:
     options = ("--redact", "email,properties.notes", "--where", "agent=a")
     done = llmtee("convert", mails, "--to", target, *options)
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.complaints) == (0, "")
     assert "session-0" in done.out
     assert "session-1\\b" not in done.out
     assert "[email]" in done.out

@@ -288,14 +288,14 @@ def test_a_traceback_with_variables_does_not_hold_the_key(tmp_path: Path) -> Non
     code = """
 import sys, traceback, llmtee
 from llmtee.delivery import Exporter, Tuning
-from llmtee.delivery import http
+from llmtee.delivery.addressed import addressed
 from llmtee.spec import Request
 from llmtee import registry
 settings = llmtee.HoneyHive(api_key="key-of-nobody-77", base_url="http://127.0.0.1:9")
 exporter = Exporter(vendor=registry.vendor("honeyhive"), settings=settings, tuning=Tuning())
 try:
-    http._prepared(None, exporter, Request("POST", "/x"))  # fails once the headers are there
-except AttributeError as error:
+    addressed(exporter, Request("POST", "/x", query=7))  # fails once the headers are there
+except TypeError as error:
     report = traceback.TracebackException.from_exception(error, capture_locals=True)
     print("".join(report.format()))
 """

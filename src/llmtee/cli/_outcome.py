@@ -10,6 +10,7 @@ from typing import Any
 from llmtee import registry
 from llmtee.cli._fixtures import Recorded
 from llmtee.cli._play import Played
+from llmtee.errors import InputError
 from llmtee.eventlog import Counts
 from llmtee.fidelity import Ledger
 from llmtee.functions import explain, render
@@ -137,7 +138,7 @@ def _arrival(name: str, played: Played, events: list[Item]) -> Arrival:
         grain=vendor.grain,
         counts=played.report[name],
         requests=len(requests),
-        retries=sum(1 for request in requests if _answer_of_retry(request, requests)),
+        retries=sum(_answer_of_retry(name, request, requests) is not None for request in requests),
         stored=played.stored[name],
         expected=sum(1 for one in rendered if one.skip is None),
         skip_reasons=Counter(one.skip for one in rendered if one.skip is not None),
@@ -150,7 +151,7 @@ def _mishaps(name: str, requests: tuple[Received, ...]) -> list[Mishap]:
     for request in requests:
         if request.fault is None:
             continue
-        again = _answer_of_retry(request, requests)
+        again = _answer_of_retry(name, request, requests)
         came = f"sent again: {again.status}" if again else "not sent again"
         if again and again.status == 409:
             came += ", it knew it already"
@@ -164,8 +165,20 @@ def _told(request: Received) -> str:
     return "stored it, then reset the connection"
 
 
-def _answer_of_retry(request: Received, requests: tuple[Received, ...]) -> Received | None:
-    """The next request that is the same as this one."""
+def _answer_of_retry(
+    name: str, request: Received, requests: tuple[Received, ...]
+) -> Received | None:
+    """The next request after one that failed with something of what that held: a batch may have grown meanwhile."""
+    if request.fault is None:
+        return None
+    held = _ids(name, request)
     later = requests[request.number :]
-    same = (one for one in later if (one.path, one.body) == (request.path, request.body))
-    return next(same, None)
+    return next((one for one in later if held & _ids(name, one)), None)
+
+
+def _ids(name: str, request: Received) -> set[str]:
+    """What a request carries; nothing where it carries no items, as Voker's fingerprint."""
+    try:
+        return {item.id for item in registry.vendor(name).parse(request.body)}
+    except InputError:
+        return set()

@@ -71,9 +71,7 @@ class Guard:
             self._redacted(redaction, event.id, CANONICAL, event.to_json()) for event in events
         ]
         for _, _, cleaned in found if pieces else ():
-            native = cleaned.get("native")
-            if isinstance(native, dict):
-                native.pop("response", None)
+            _forget_pieces(cleaned)
         return found
 
     def _redacted(
@@ -84,6 +82,17 @@ class Guard:
         # An id changes only where a path leads to it.
         own = redaction.apply({"id": event_id}).value.get("id", event_id)
         return str(own), format_name, done.value
+
+
+def _forget_pieces(event: dict[str, Any]) -> None:
+    """Takes out what stands as it came: pieces that the format did not join, each too short to be known."""
+    if isinstance(event.get("native"), dict):
+        event["native"].pop("response", None)
+    choices = event.get("choices", ())
+    messages = [choice["message"] for choice in choices if "message" in choice]
+    parts = [part for message in messages for part in message.get("parts", ())]
+    for value in (event, *choices, *messages, *parts):
+        value.pop("extra", None)
 
 
 def _redaction(redact: Redaction | str | Sequence[str]) -> Redaction:
