@@ -269,7 +269,13 @@ def test_what_chat_cannot_say_is_written_as_the_nearest_thing() -> None:
         "request": {
             "model": "claude-sonnet-4-5",
             "messages": [
-                {"role": "system", "content": "Be brief."},
+                {
+                    "role": "system",
+                    "content": [
+                        {"type": "text", "text": "Be "},
+                        {"type": "text", "text": "brief."},
+                    ],
+                },
                 {"role": "tool", "tool_call_id": "t1", "content": '{"ok":true}'},
                 {
                     "role": "user",

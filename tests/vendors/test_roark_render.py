@@ -545,7 +545,7 @@ def test_totals_are_flat_properties():
         properties={"plan": {"tier": "pro"}},
         people=(Person(id="u", properties={"country": "DE"}),),
     )["properties"]
-    listed = properties.pop("llmtee").split(",")
+    listed = properties.pop("llmteeWords").split(",")
     assert set(listed) == set(properties) - {"plan"}
     assert properties == {
         "plan": {"tier": "pro"},

@@ -15,6 +15,7 @@ CANNOT: Mapping[str, str] = {
     **_cannot.PLAIN_CALLS,
     **_cannot.parameters("anthropic-messages"),
     "parameters.stop": "stop sequences are a list",
+    "parameters[response_format:text].response_format": "a name alone does not say which schema",
     **_cannot.SCHEMA_ONLY,
     "parameters.response_format[type=text|json_object]": "only a schema can be asked for",
     "+parameters.tool_choice": "whether calls may be parallel is said of a choice",

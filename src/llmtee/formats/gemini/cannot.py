@@ -13,6 +13,7 @@ CANNOT: Mapping[str, str] = {
     **_cannot.PLAIN_CALLS,
     **_cannot.parameters("gemini", strict=True),
     "parameters.stop": "stop sequences are a list",
+    "parameters[response_format:text].response_format": "a name alone does not say which schema",
     **_cannot.SCHEMA_ONLY,
     **_cannot.counts("cache_write", "cache_write_5m", "cache_write_1h", *_cannot.PREDICTIONS),
     "usage.{reasoning|tool_use_prompt}": "a part that exceeds its total, or has none, has no form",
@@ -52,4 +53,5 @@ CANNOT: Mapping[str, str] = {
     "+**.parts[type=tool_result].{parts|result|name|call_id}": "a function answers with an object, and names itself",
     "**.parts[type=tool_result is_error].result": "a function answers with an object",
     "choices[].finish_reason": "STOP says that functions are called as well",
+    "**.parts[type=media].{sha256|size}": "media are written, and not described",
 }

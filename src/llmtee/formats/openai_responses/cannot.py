@@ -60,4 +60,5 @@ CANNOT: Mapping[str, str] = {
     "**.parts[type=media !data !url !file_id !filename].type": "a text stands for media that were not kept",
     "**.parts[type=other].data": "a part of another provider is written with its name as type",
     "+**.parts[type=other].data": "a part of another provider is written with its name as type",
+    "**.parts[type=media].{sha256|size}": "media are written, and not described",
 }
