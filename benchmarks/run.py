@@ -18,7 +18,7 @@ import pydantic_core
 import record_cost
 
 from llmtee import jsontext
-from llmtee.assembly import assemble
+from llmtee.assembly import Session, assemble
 from llmtee.formats import openai_chat
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,6 +61,53 @@ def main() -> None:
         },
     )
     record_cost.main()
+    _show_long_session(turns=2000)
+
+
+def _show_long_session(turns: int) -> None:
+    """A session in which each call repeats all that was said before, read and assembled once."""
+    session, history = Session("s"), [{"role": "system", "content": "Be kind."}]
+    size, decoding, absorbing = 0, 0.0, list[float]()
+    for turn in range(turns):
+        history.append({"role": "user", "content": f"Question {turn}: how do I reset my password?"})
+        answer = {"role": "assistant", "content": f"Answer {turn}: open the settings first."}
+        response = {"choices": [{"index": 0, "message": answer, "finish_reason": "stop"}]}
+        record = {
+            "request": {"model": "gpt-4o", "messages": history},
+            "response": {"id": f"chatcmpl-{turn}", "model": "gpt-4o", **response},
+            "session": "s",
+            "started_at": 1_767_225_600 + 60 * turn,
+        }
+        text = jsontext.dumps(record)
+        history.append(answer)
+        started = time.perf_counter()
+        call = openai_chat.decode_record(jsontext.loads(text))
+        decoded = time.perf_counter()
+        session.absorb(call)
+        absorbing.append(time.perf_counter() - decoded)
+        decoding += decoded - started
+        size += len(text)
+    started = time.perf_counter()
+    session.conversation()
+    first = time.perf_counter() - started
+    session.absorb(call.model_copy(update={"id": "again"}))
+    started = time.perf_counter()
+    session.conversation()
+    once_more = time.perf_counter() - started
+    stored = len(jsontext.dumps(session.to_json()))
+    print(f"one session, {turns:,} turns, each with the whole history: {size:,} bytes")
+    rows = {
+        "decode openai-chat, s": decoding,
+        "absorb all, s": sum(absorbing),
+        "conversation, first, s": first,
+        "absorb the last, ms": absorbing[-1] * 1e3,
+        "conversation, again, ms": once_more * 1e3,
+        "absorb / decode": sum(absorbing) / decoding,
+        "bytes stored / read": stored / size,
+    }
+    for name, figure in rows.items():
+        print(f"  {name:24}{figure:10.4f}")
+    print()
 
 
 def _record() -> dict[str, object]:

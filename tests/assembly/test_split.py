@@ -124,10 +124,6 @@ def test_a_conversation_without_a_session_stays_together() -> None:
     assert [message.text for message in back.messages] == ["a", "A", "b", "B"]
 
 
-def times(message: Message) -> tuple[object, object]:
-    return message.started_at, message.ended_at
-
-
 def _calls() -> st.SearchStrategy[list[Event]]:
     words = st.sampled_from(("a", "b", "c"))
     message = st.builds(say, st.sampled_from(("user", "assistant", "system", "tool")), words)
@@ -146,24 +142,11 @@ def _calls() -> st.SearchStrategy[list[Event]]:
 
 @settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
 @given(events=_calls())
-def test_split_and_assembled_again_the_messages_are_the_same(events: list[Event]) -> None:
+def test_split_and_assembled_again_any_conversation_is_the_same(events: list[Event]) -> None:
     for conversation in assemble(events):
         parts = split(conversation)
         assert len({event.id for event in parts}) == len(parts)
-        if not parts:
-            assert not conversation.messages
-            continue
-        [back] = assemble(parts)
-        assert [m.id for m in back.messages] == [m.id for m in conversation.messages]
-        assert [m.role for m in back.messages] == [m.role for m in conversation.messages]
-        assert [m.parts for m in back.messages] == [m.parts for m in conversation.messages]
-        for message, other in zip(conversation.messages, back.messages, strict=True):
-            assert times(message) in ((None, None), times(other))
-            if message.role == "assistant":
-                assert message.generation in (None, other.generation)
-        assert {run.id for run in back.tool_runs} == {run.id for run in conversation.tool_runs}
-        for field in ("title", "properties", "metrics", "feedback", "visibility", "extra"):
-            assert getattr(back, field) == getattr(conversation, field)
+        assert assemble(parts) == [conversation]
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
-from llmtee import jsontext
+from llmtee.assembly._calls import weight_of
 from llmtee.assembly._session import Session
 from llmtee.model import Conversation, Event
 
@@ -34,7 +34,7 @@ def assemble(events: Iterable[Event]) -> list[Conversation]:
     for event in events:
         other = unique.get(event.id)
         # Two records under one id: the fuller one, whichever came first.
-        if other is None or (other != event and _weight(event) > _weight(other)):
+        if other is None or (other != event and weight_of(event) > weight_of(other)):
             unique[event.id] = event
     sessions: dict[tuple[str, str], Session] = {}
     for event in unique.values():
@@ -44,8 +44,3 @@ def assemble(events: Iterable[Event]) -> list[Conversation]:
         sessions[key].absorb(event)
     found = [session.conversation() for session in sessions.values()]
     return sorted(found, key=lambda c: (c.started_at or _NEVER, c.session or "", c.id))
-
-
-def _weight(event: Event) -> tuple[int, bytes]:
-    text = jsontext.dumps_sorted(event.to_json())
-    return len(text), text

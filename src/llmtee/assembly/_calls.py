@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -83,31 +84,35 @@ def read_call(event: ModelCall, histories: Histories) -> Call:
     )
 
 
-def fuller(one: Call, other: Call, histories: Histories) -> bool:
-    """Of two records under one id: whether the first says more. The same answer whichever came first."""
-    return _weight(one, histories) > _weight(other, histories)
+Weight: TypeAlias = tuple[int, bytes]
+"""How much a record says, of what a conversation uses. Of two records under one id the heavier counts."""
 
 
-def fuller_event(one: Event, other: Event) -> bool:
-    """`fuller` for events that are no model calls."""
-    return _length_and_text(one.to_json()) > _length_and_text(other.to_json())
+def weight_of(event: Event) -> Weight:
+    """The weight of an event as it was given."""
+    if not isinstance(event, ModelCall):
+        return _length_and_text(event.to_json())
+    said = [[choice.finish_reason, choice.finish_reason_raw] for choice in event.choices]
+    messages = [*event.input, *(choice.message for choice in event.choices)]
+    return _call_weight(event.model_copy(update=_UNUSED), messages, said)
 
 
-def _weight(call: Call, histories: Histories) -> tuple[int, bytes]:
+def weight_of_call(call: Call, histories: Histories) -> Weight:
+    """The weight of a call as it is kept: the same as that of its event."""
     messages = [
         *histories.messages_of(call.prompt),
         *histories.messages_of(call.history),
         *(histories.messages[said.message] for said in call.said),
     ]
-    tree = {
-        "event": call.event.to_json(),
-        "messages": [message.to_json() for message in messages],
-        "said": [[said.finish_reason, said.finish_reason_raw] for said in call.said],
-    }
-    return _length_and_text(tree)
+    return _call_weight(call.event, messages, [[*said[1:]] for said in call.said])
 
 
-def _length_and_text(tree: dict[str, Any]) -> tuple[int, bytes]:
+def _call_weight(event: ModelCall, messages: Iterable[Message], said: list[list[Any]]) -> Weight:
+    told = [message.to_json() for message in messages]
+    return _length_and_text({"event": event.to_json(), "messages": told, "said": said})
+
+
+def _length_and_text(tree: dict[str, Any]) -> Weight:
     text = jsontext.dumps_sorted(tree)
     return len(text), text
 

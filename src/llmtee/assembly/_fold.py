@@ -17,9 +17,9 @@ from typing import TypeAlias
 from llmtee.assembly._calls import Call, is_heard, reply_of
 from llmtee.assembly._histories import ROOT, Histories
 from llmtee.assembly._journal import Journal
-from llmtee.assembly._thread import INCOMPLETE, Entry, Reply, Spot, Thread
+from llmtee.assembly._spot import INCOMPLETE, Entry, Reply, Spot
+from llmtee.assembly._thread import Thread
 from llmtee.model import Agent, Branch, Message
-from llmtee.model.ids import derive_id
 
 Owner: TypeAlias = str | None
 """Id of the event that a side call is a step of."""
@@ -50,8 +50,8 @@ class Fold:
         self.flags: dict[str, int] = {}
         """What happened on the way, with how often."""
         self._forks: list[Fork] = []
-        self._taken: dict[str, bool] = {}
-        self._numbers: dict[int, int] = {}
+        self.taken: dict[str, bool] = {}
+        """Ids that messages have, here or beside the transcript."""
         # Side threads, by owner and: the path of the whole; who speaks there (the latest one).
         self._by_path: dict[tuple[Owner, int], Thread] = {}
         self._by_voice: dict[tuple[Owner, str | int], Thread] = {}
@@ -71,7 +71,7 @@ class Fold:
             self.flag("side_calls")
             self._index(thread, owner, before)
         for further in replies[1:]:
-            entry = self.entry(further.key, further.message)
+            entry = thread.entry(further.key, further.message)
             thread.put_aside(entry)
             self.left("choice", thread.before(place), [entry])
 
@@ -84,19 +84,6 @@ class Fold:
     def flag(self, name: str, count: int = 1) -> None:
         """Counts something that happened."""
         self.journal.put(self.flags, name, self.flags.get(name, 0) + count)
-
-    def entry(self, key: int, message: Message) -> Entry:
-        """A message with an id: its own, else one that follows from the session, the message and its number there."""
-        number = self._numbers.get(key, 0) + 1
-        own = message.id
-        text = self.histories.text_of(key) if own is None or own in self._taken else ""
-        while own is None or own in self._taken:
-            own = derive_id("message", self.scope, text, str(number))
-            number += own in self._taken
-        self.journal.put(self._numbers, key, number)
-        self.journal.put(self._taken, own, True)
-        known = message if message.id == own else message.model_copy(update={"id": own})
-        return Entry(own, key, known)
 
     def left(self, reason: str, after: str | None, entries: list[Entry]) -> None:
         """Keeps messages that do not stand in the transcript."""
@@ -115,8 +102,11 @@ class Fold:
         if spot.repeated or not main.entries:
             return main, spot
         side = self._side_thread(call, None, reply, whole=True)
-        if side is not None and not self._is_turn(call, *side):
-            return side
+        if side is not None:
+            if not self._is_turn(call, *side):
+                return side
+            for entry in side[0].entries:
+                main.put_aside(entry)  # what was said beside the transcript comes into it
         if spot.connected and spot.end == len(main.entries):
             return main, spot
         if not spot.connected:
@@ -195,13 +185,14 @@ class Fold:
         """A new thread of side calls: a fork of the transcript, or with a history of its own."""
         main = self.main
         if fork is None or main is None:
-            thread = Thread(self, main.last.id if main and main.last else None)
+            after = main.last.id if main and main.last else None
+            thread = Thread(self, call.event.id, after)
             self.journal.put(self._by_voice, self._voice(call, owner), thread)
             spot = Spot(0, 0, 0, connected=False)
         else:
             tree, shared = self.histories, fork.skip
             path = tree.walk_up(tree.paths[call.history], shared)
-            thread = Thread(self, main.before(fork.end), floor=shared, path=path)
+            thread = Thread(self, call.event.id, main.before(fork.end), floor=shared, path=path)
             thread.prompt_path = main.prompt_path  # the same prompt is not repeated
             spot = Spot(-shared, shared, 0)
         made = Fork(

@@ -6,7 +6,7 @@ from bisect import bisect_left, insort
 from collections.abc import Mapping
 from typing import Any
 
-from llmtee.assembly._calls import Call, Order, Said, fuller, fuller_event, order, read_call
+from llmtee.assembly._calls import Call, Order, Said, order, read_call, weight_of, weight_of_call
 from llmtee.assembly._fold import Fold
 from llmtee.assembly._histories import ROOT, Histories
 from llmtee.assembly._parents import Parents
@@ -78,32 +78,28 @@ class Session:
             UsageError: the event belongs to another session, or is a second one without a session.
         """
         self._check(event)
-        if isinstance(event, ModelCall):
-            self._absorb_call(read_call(event, self._histories))
-        else:
-            known = self._calls.get(event.id) or self._others.get(event.id)
-            if known == event or not self._is_fuller(event, known):
-                return
-            self._forget(event.id)
+        call = read_call(event, self._histories) if isinstance(event, ModelCall) else None
+        known = self._calls.get(event.id) or self._others.get(event.id)
+        if known is not None and not self._says_more(event, call, known):
+            return
+        self._forget(event.id)
+        if call is not None:
+            self._calls[event.id] = call
+            self._rewind(call.order)
+            insort(self._order, call.order)
+        elif not isinstance(event, ModelCall):
             self._others[event.id] = event
-        self._link(event)
+        for changed in self._parents.add(event):
+            if changed in self._calls:
+                self._rewind(self._calls[changed].order)
 
-    def _absorb_call(self, call: Call) -> None:
-        own = call.event.id
-        known = self._calls.get(own)
-        if known == call or (known is not None and not fuller(call, known, self._histories)):
-            return
-        if own in self._others and not self._is_fuller(call.event, self._others[own]):
-            return
-        self._forget(own)
-        self._calls[own] = call
-        self._rewind(call.order)
-        insort(self._order, call.order)
-
-    def _is_fuller(self, event: Event, known: Call | ToolRun | Step | None) -> bool:
-        if known is None:
-            return True
-        return fuller_event(event, known.event if isinstance(known, Call) else known)
+    def _says_more(self, event: Event, call: Call | None, known: Call | ToolRun | Step) -> bool:
+        if known in (event, call):
+            return False
+        old = (
+            weight_of_call(known, self._histories) if isinstance(known, Call) else weight_of(known)
+        )
+        return weight_of(event) > old
 
     def _check(self, event: Event) -> None:
         if event.session != self.session:
@@ -123,11 +119,6 @@ class Session:
         if call is not None:
             self._rewind(call.order)
             del self._order[bisect_left(self._order, call.order)]
-
-    def _link(self, event: Event) -> None:
-        for changed in self._parents.add(event):
-            if changed in self._calls:
-                self._rewind(self._calls[changed].order)
 
     def _rewind(self, place: Order) -> None:
         """Takes back what was folded from there on."""

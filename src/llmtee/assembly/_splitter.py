@@ -67,7 +67,6 @@ class Splitter:
         self._reworded: dict[str, Message] = {}
         self._prompts: list[tuple[int, list[Message]]] = []
         self._beside: dict[str | None, list[Branch]] = {}
-        self._histories: dict[str | None, tuple[list[Message], int]] = {}
         answered = {m.generation.event for m in messages if m.generation and _is_answer(m)}
         for branch in conversation.branches:
             self._sort_in(branch, answered)
@@ -76,18 +75,16 @@ class Splitter:
         """Notes where a branch is told: in the call of its sibling, in all calls up to a place, or in its own."""
         made = branch.messages[-1].generation if branch.messages else None
         event = made.event if made else None
-        if event is not None and event in answered and branch.reason in ("choice", "reworded"):
-            if branch.reason == "choice" and len(branch.messages) == 1:
-                self._choices.setdefault(event, []).append(branch.messages[0])
-                return
-            if len(branch.messages) == 1:
-                self._reworded[event] = branch.messages[0]
-                return
-        if branch.reason == "prompt" and branch.after in self._place:
+        told = event in answered and len(branch.messages) == 1
+        if told and event and branch.reason == "choice":
+            self._choices.setdefault(event, []).append(branch.messages[0])
+        elif told and event and branch.reason == "reworded":
+            self._reworded[event] = branch.messages[0]
+        elif branch.reason == "prompt" and branch.after in self._place:
             prompt = [self._as_input(message) for message in branch.messages]
             self._prompts.append((self._place[branch.after], prompt))
-            return
-        self._beside.setdefault(branch.after, []).append(branch)
+        else:
+            self._beside.setdefault(branch.after, []).append(branch)
 
     def events(self) -> Iterator[Event]:
         """All calls and tool runs, those beside the transcript where they left it."""

@@ -1,68 +1,35 @@
-"""One line of talk: the calls of the conversation itself, or of one sub-agent, folded into messages that stand once.
-
-Each call repeats (some of) the history. How a call's messages relate to what stands decides what it adds:
-
-- it begins with the end of the thread: a growing history, or a window of it. What follows is new.
-- it and its answer stand in the thread already: a late or repeated record. It adds what it knows about them.
-- it shares a start with the thread and then differs: an edited or regenerated turn. The newest wins.
-- it shares nothing: the application sends only the new turn. All of it is new.
-"""
+"""One line of talk: the calls of the conversation itself, or of one sub-agent, folded into messages that stand once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from llmtee.assembly._align import longest_run, overlap
 from llmtee.assembly._calls import Call, generation_of, is_heard
 from llmtee.assembly._histories import ROOT
+from llmtee.assembly._spot import Entry, Place, Reply, Spot
 from llmtee.model import Message
+from llmtee.model.ids import derive_id
 
 if TYPE_CHECKING:
     from llmtee.assembly._fold import Fold
 
-INCOMPLETE = "history_incomplete"
-"""Flag of a call that was sent only what is new, as with OpenAI's ``previous_response_id``."""
 
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """A message that stands, stood, or was put aside, under the id it keeps."""
-
-    id: str
-    key: int
-    message: Message
-
-
-class Reply(NamedTuple):
-    """The answer of a call as it will stand."""
-
-    key: int
-    message: Message
-
-
-class Spot(NamedTuple):
-    """Where a call belongs in a thread."""
-
-    start: int
-    """Where its history begins in the thread."""
-    skip: int
-    """How many of its messages are no news."""
-    end: int
-    """Where in the thread what it adds will stand."""
-    connected: bool = True
-    """Whether it has anything in common with the thread."""
-    repeated: bool = False
-    """Whether it and its answer stand already."""
-
-
-class Thread:
+class Thread(Place):
     """Messages in order. Changed only through the journal of its `Fold`."""
 
     def __init__(
-        self, fold: Fold, after: str | None = None, *, floor: int = 0, path: int = ROOT
+        self,
+        fold: Fold,
+        line: str = "",
+        after: str | None = None,
+        *,
+        floor: int = 0,
+        path: int = ROOT,
     ) -> None:
         self.fold = fold
+        self.histories = fold.histories
+        self.line = line
+        """What tells it from other threads: id of the call that began it; nothing for the transcript."""
         self.after = after
         """Id of the message after which it begins."""
         self.floor = floor
@@ -77,9 +44,10 @@ class Thread:
         self.agent: str | None = None
         """Name of the agent that spoke last."""
         self.only_new_turns = False
-        self._places: dict[int, list[int]] = {}
+        self.places: dict[int, list[int]] = {}
         self._prompts: dict[int, list[Entry]] = {}
         self._shelf: dict[int, Entry] = {}
+        self._numbers: dict[int, int] = {}
 
     @property
     def path(self) -> int:
@@ -99,87 +67,11 @@ class Thread:
         """Whether the newest message asks for a tool that has not answered."""
         return bool(self.entries and self.entries[-1].message.tool_calls)
 
-    # Where a call belongs
-
-    def spot(self, call: Call, reply: Reply | None) -> Spot:
-        """Where a call belongs in a thread that does not fork from another."""
-        tree = self.fold.histories
-        path, total = tree.paths[call.history], len(self.keys)
-        size = tree.depth[path]
-        if self._stands_already(call, path, reply):
-            return Spot(0, size, size, repeated=True)
-        if not total or not size:
-            return Spot(total, 0, total, connected=not size)
-        common = self.common(path)
-        if common == total:
-            return Spot(0, total, total)
-        return self._window(call, path, common) or self._rest(path)
-
-    def common(self, path: int) -> int:
-        """With how many messages both begin: walks over what differs, not over what is common."""
-        tree = self.fold.histories
-        if not self.keys or tree.first[path] != self.keys[0]:
-            return 0
-        depth = min(tree.depth[path], len(self.paths))
-        path = tree.walk_up(path, depth)
-        while depth and self.paths[depth - 1] != path:
-            tree.visited += 1
-            path, depth = tree.up[path], depth - 1
-        return depth
-
-    def _window(self, call: Call, path: int, common: int) -> Spot | None:
-        """Where the history continues the end of the thread, else the longest start of it anywhere."""
-        tree, total = self.fold.histories, len(self.keys)
-        start, length = 0, common
-        places = self._places.get(tree.first[path])
-        if places and places[-1] > 0:  # its first message stands elsewhere than at the start
-            seen = [*tree.tail(path)][::-1]
-            shared = overlap(self.keys, seen)
-            if shared:
-                return Spot(total - shared, shared, total)
-            # Without an answer in it, and from one who sends new turns only, nothing found would be evidence.
-            if common < len(seen) and (tree.answered[path] or not self.is_new_turn(call)):
-                tree.visited += total
-                start, length = longest_run(self.keys, seen)
-        if not length:
-            return None
-        shared_path = tree.walk_up(path, length)
-        # Messages that stand here and there are the same ones, and not said twice ("yes", "go on"), ...
-        if tree.answered[shared_path] or (start == 0 and not self.is_new_turn(call)):
-            return Spot(start, length, start + length)
-        return None
-
-    def _rest(self, path: int) -> Spot:
-        tree, total = self.fold.histories, len(self.keys)
-        newest = self.keys[-1]
-        if tree.answers[newest]:
-            for back, key in enumerate(tree.tail(path)):
-                if key == newest:
-                    # What stands before our last answer was rewritten, as by a summary; what follows it is new.
-                    return Spot(total, tree.depth[path] - back, total)
-        return Spot(total, 0, total, connected=False)
-
-    def _stands_already(self, call: Call, path: int, reply: Reply | None) -> bool:
-        """Whether the thread begins with this call's input and answer, known only from later histories."""
-        end, total = self.fold.histories.depth[path], len(self.paths)
-        if end > total or (end and self.paths[end - 1] != path):
-            return False
-        if reply is None:
-            return end == 0 or (end < total and not self.is_new_turn(call))
-        if end == total or self.keys[end] != reply.key:
-            return False
-        generation = self.entries[end].message.generation
-        return generation is None or generation.event == call.event.id
-
-    def is_new_turn(self, call: Call) -> bool:
-        """Whether the application sends only what is new."""
-        return self.only_new_turns or INCOMPLETE in call.event.flags
-
     # What it adds
 
     def add(self, call: Call, reply: Reply | None, spot: Spot) -> int:
         """Folds in one call that is no older than those before it; returns the place of its answer."""
-        journal, tree = self.fold.journal, self.fold.histories
+        journal, tree = self.fold.journal, self.histories
         size = tree.depth[tree.paths[call.history]]
         if spot.repeated:
             if not self.prompt:
@@ -204,7 +96,7 @@ class Thread:
         return place
 
     def _append(self, call: Call, spot: Spot, size: int) -> None:
-        tree = self.fold.histories
+        tree = self.histories
         superseded = self._cut(spot.end)
         for entry in superseded:
             self.put_aside(entry)
@@ -224,9 +116,7 @@ class Thread:
                 # Our last answer as the application wrote it back, say without its <think> block.
                 reworded = superseded[-1]
                 # It keeps its id in the transcript; its old wording is kept beside it under another.
-                old = self.fold.entry(
-                    reworded.key, reworded.message.model_copy(update={"id": None})
-                )
+                old = self.entry(reworded.key, reworded.message.model_copy(update={"id": None}))
                 superseded[-1] = old
                 self.put_aside(old)
                 coming.append((key, message))
@@ -264,6 +154,23 @@ class Thread:
             reason = "regenerated" if first.message.role == "assistant" else "edited"
         self.fold.left(reason, self.before(place), superseded)
 
+    def entry(self, key: int, message: Message) -> Entry:
+        """A message with an id: its own, else one that follows from the session, the message and its number here.
+
+        Numbers count within the thread, so that what a sub-agent says does not change the ids of the transcript.
+        """
+        fold, number = self.fold, self._numbers.get(key, 0) + 1
+        own = message.id
+        text = self.histories.text_of(key) if own is None or own in fold.taken else ""
+        while own is None or own in fold.taken:
+            names = (text, str(number), self.line) if self.line else (text, str(number))
+            own = derive_id("message", fold.scope, *names)
+            number += own in fold.taken
+        fold.journal.put(self._numbers, key, number)
+        fold.journal.put(fold.taken, own, True)
+        known = message if message.id == own else message.model_copy(update={"id": own})
+        return Entry(own, key, known)
+
     def put_aside(self, entry: Entry) -> None:
         """Remembers a message that does not stand in the thread, in case the application goes on with it."""
         self.fold.journal.put(self._shelf, entry.key, entry)
@@ -280,22 +187,22 @@ class Thread:
         self._stand(entry)
 
     def _push(self, key: int, message: Message) -> None:
-        self._stand(self.fold.entry(key, message))
+        self._stand(self.entry(key, message))
 
     def _stand(self, entry: Entry) -> None:
-        journal, tree = self.fold.journal, self.fold.histories
+        journal, tree = self.fold.journal, self.histories
         path = tree.path_after(self.path, entry.key)
         journal.push(self.entries, entry)
         journal.push(self.keys, entry.key)
         journal.push(self.paths, path)
-        if entry.key not in self._places:
-            journal.put(self._places, entry.key, [])
-        journal.push(self._places[entry.key], len(self.entries) - 1)
+        if entry.key not in self.places:
+            journal.put(self.places, entry.key, [])
+        journal.push(self.places[entry.key], len(self.entries) - 1)
 
     def _cut(self, length: int) -> list[Entry]:
         journal = self.fold.journal
         for key in reversed(self.keys[length:]):
-            journal.cut(self._places[key], len(self._places[key]) - 1)
+            journal.cut(self.places[key], len(self.places[key]) - 1)
         journal.cut(self.keys, length)
         journal.cut(self.paths, length)
         return journal.cut(self.entries, length)
@@ -328,7 +235,7 @@ class Thread:
             self.fold.journal.set(entry, "message", known)
 
     def _set_prompt(self, call: Call) -> None:
-        tree, journal = self.fold.histories, self.fold.journal
+        tree, journal = self.histories, self.fold.journal
         path = tree.paths[call.prompt]
         if path in (ROOT, self.prompt_path):
             return
@@ -338,7 +245,7 @@ class Thread:
             known = self._prompts.get(key, [])
             entry = next((entry for entry in known if all(entry is not e for e in prompt)), None)
             if entry is None:  # a prompt that was said before has the id that it had
-                entry = self.fold.entry(key, message)
+                entry = self.entry(key, message)
                 journal.put(self._prompts, key, [*known, entry])
             prompt.append(entry)
         if self.prompt:
@@ -361,7 +268,7 @@ class Thread:
 
     def _turn_start(self, call: Call) -> int:
         """Where in a call's history the newest turn begins: what stands after the last answer."""
-        tree = self.fold.histories
+        tree = self.histories
         path = tree.paths[call.history]
         size = tree.depth[path]
         for back, key in enumerate(tree.tail(path)):

@@ -372,8 +372,7 @@ def events() -> st.SearchStrategy[ModelCall | ToolRun | Step]:
     return model_calls() | tool_runs() | steps()
 
 
-def conversation_messages() -> st.SearchStrategy[Message]:
-    """Messages as they stand in a conversation."""
+def _conversation_messages() -> st.SearchStrategy[Message]:
     generation = st.builds(
         Generation,
         event=_maybe(names()),
@@ -408,12 +407,20 @@ def conversation_messages() -> st.SearchStrategy[Message]:
 
 def branches() -> st.SearchStrategy[Branch]:
     """What may stand beside a transcript, after a message that need not be there."""
+    # Few and small: every test that draws a conversation pays for them.
+    message = st.builds(
+        Message,
+        role=_roles(),
+        parts=_tuples(parts(), 1),
+        id=_maybe(names()),
+        started_at=_maybe(times()),
+    )
     reasons = ("edited", "regenerated", "choice", "reworded", "prompt", "side_call", "odd")
     return st.builds(
         Branch,
         reason=st.sampled_from(reasons),
         after=_maybe(names()),
-        messages=_tuples(conversation_messages(), 2),
+        messages=_tuples(message, 1),
         detached=st.booleans(),
         agent=_maybe(agents()),
         parent=_maybe(names()),
@@ -427,7 +434,7 @@ def conversations() -> st.SearchStrategy[Conversation]:
         id=st.uuids(version=5).map(str) | names(),
         session=_maybe(names()),
         segment=st.integers(0, 3),
-        messages=_tuples(conversation_messages(), 4),
+        messages=_tuples(_conversation_messages(), 4),
         branches=_tuples(branches(), 1),
         tool_runs=_tuples(tool_runs(), 2),
         agents=_tuples(agents(), 2),

@@ -14,6 +14,7 @@ CANNOT: Mapping[str, str] = {
     **_cannot.SUMMARY,
     **_cannot.parameters("bedrock-converse", strict=True),
     "parameters.stop": "stop sequences are a list",
+    "parameters[tool_choice=none].tool_choice": "a choice is auto, any or one tool",
     "response_model": "an answer does not name the model",
     "+usage.total_tokens": "the shape demands a total",
     "choices[].message.role": "an answer is the assistant's",
