@@ -77,6 +77,17 @@ def test_twice_is_once_and_the_input_is_untouched(
     assert redaction.item(item)[0] == once
 
 
+@pytest.mark.parametrize("path", ["input[].parts[].text", "choices[].message"])
+def test_what_was_dropped_is_not_dropped_again(path: str) -> None:
+    message = Message(role="assistant", parts=(TextPart(text="a"),))
+    call = ModelCall(input=(message,), choices=(Choice(message=message),))
+    once, done = Redaction(paths=(path,), action="drop").item(call)
+    assert sum(done.counts.values()) == 1
+    twice, again = Redaction(paths=(path,), action="drop").item(once)
+    assert twice == once
+    assert not again.counts
+
+
 APART = st.sampled_from([" ", "\n", "\\n", ", ", '"', '\\"', "(", "; "]) | strategies.texts(8).map(
     lambda t: f" {t} "
 )

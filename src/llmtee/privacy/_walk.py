@@ -135,6 +135,9 @@ class Walk:
             if inner_kind == "fixed" and key in TAGS:
                 result[key] = item
                 continue
+            if item == _instead(key, item, kind):  # dropped before, or never there
+                result[key] = item
+                continue
             inner = self._inside(states, key, item, inner_kind)
             redacted = self._named(key, item, inner, inner_kind, where, label)
             if redacted is GONE:
