@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from functools import cache
@@ -14,11 +15,24 @@ from llmtee import registry
 from llmtee._data_files import data_dir
 from llmtee.fidelity import Difference, compare_calls, explain_encoding
 from llmtee.formats import records
-from llmtee.model import ModelCall
+from llmtee.model import (
+    AnyPart,
+    Choice,
+    MediaPart,
+    Message,
+    ModelCall,
+    OtherPart,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
 from llmtee.spec import Format
 from llmtee.testing import strategies
 from llmtee.testing.format_contract import undeclared
 
+SOME_ID = "00000000-0000-5000-8000-000000000000"
 PROVIDERS = [name for name in registry.format_names() if registry.format(name).encode is not None]
 FIXTURES = sorted(
     path
@@ -67,6 +81,44 @@ def test_its_own_shape_loses_nothing(path: Path) -> None:
         assert changed == []
 
 
+RARE: tuple[AnyPart, ...] = (
+    TextPart(text="a"),
+    RefusalPart(text=""),
+    ReasoningPart(signature="s"),
+    ReasoningPart(encrypted="e", id="r"),
+    MediaPart(media="image", mime="image/png", detail="low", filename="a.png"),
+    MediaPart(media="image", url="https://example.com/a.png", detail="low"),
+    MediaPart(media="document", data="YQ==", mime="text/plain", filename="a.txt"),
+    ToolCallPart(name="f", arguments="x"),
+    ToolCallPart(name="f", arguments_text="x"),
+    ToolCallPart(name="f", arguments="x", arguments_text="x", call_type="custom"),
+    ToolCallPart(id="c", name="f", arguments={"a": 1}),
+    ToolResultPart(name="f", result=""),
+    ToolResultPart(call_id="c", result={"a": 1}, is_error=True),
+    OtherPart(name="other", data={"a": 1}),
+)
+"""Parts that drawn calls seldom hold."""
+
+
+def rare_calls() -> Iterator[ModelCall]:
+    """Every message of one or two rare parts, or none, from whoever may say it; and rare parameters."""
+    several = [(), *((part,) for part in RARE), *itertools.product(RARE, repeat=2)]
+    for parts in several:
+        for role in ("system", "developer", "user", "assistant", "tool", "function", "critic"):
+            message = Message(role=role, parts=parts, name="n" if role == "user" else None)
+            yield ModelCall(id=SOME_ID, input=(message,))
+        answer = Choice(message=Message(role="assistant", parts=parts))
+        yield ModelCall(id=SOME_ID, choices=(answer,))
+    for choice in ("none", "auto", "required", {"type": "function", "function": {"name": "f"}}):
+        yield ModelCall(id=SOME_ID, parameters={"tool_choice": choice})
+
+
+@pytest.mark.parametrize("target", PROVIDERS)
+def test_what_is_rare_is_declared_too(target: str) -> None:
+    form = registry.format(target)
+    assert [(call, found) for call in rare_calls() if (found := undeclared(form, call))] == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("target", PROVIDERS)
@@ -82,6 +134,8 @@ def test_every_declaration_is_needed(target: str) -> None:
     for path in WITH_CALLS:
         for call in calls(path):
             look(call)
+    for call in rare_calls():
+        look(call)
 
     @settings(max_examples=800, derandomize=True, database=None, deadline=None)
     @given(call=strategies.model_calls(parameters=strategies.parameters()))

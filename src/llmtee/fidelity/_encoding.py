@@ -222,6 +222,7 @@ _MARKS = {
     "citation": ("url", "title", "start", "end"),
     "other": ("name",),
     "tool_call": ("id", "name"),
+    "tool_result": ("call_id",),
 }
 _MARK = ("text", "data", "url", "file_id", "call_id", "encrypted", "signature", "id", "name")
 

@@ -42,8 +42,6 @@ CANNOT: Mapping[str, str] = {
     "input[].boundary": "leading system messages are one prompt, and answers of tools in a row one message",
     "+input[].boundary": "what a tool answers is the user's to say",
     "+**.parts[type=tool_call].arguments": "arguments are an object",
-    "**.parts[type=tool_result !call_id].{type|result}": "an answer has to name its call",
-    "+**.parts[type=tool_result !call_id].type": "an answer has to name its call",
     "**.parts[type=tool_call arguments:text].arguments": "arguments that are text are text as it was received",
     "+**.parts[type=tool_call].arguments_text": "arguments that are text are text as it was received",
     "**.parts[type=tool_call call_type=custom].call_type": "the application's tools are functions",

@@ -18,8 +18,7 @@ CANNOT: Mapping[str, str] = {
     **_cannot.counts("cache_write_5m", "cache_write_1h", "tool_use_prompt"),
     # messages
     "input[role=tool|function].parts[type!=tool_result].role": "a message of role tool has to answer a call",
-    "input[role!=user].name": "a message of role tool has no speaker",
-    "+input[role=user !parts].{role|name}": "a message of role tool has to answer a call",
+    "input[].name": "a message of role tool has no speaker, and one of which nothing can be said is not there",
     "input[role=tool|function !parts].role": "a message of role tool has to answer a call",
     "input[role!=tool].parts[type=tool_result].role": "what a tool answers is a message of role tool",
     "+input[].boundary": "what a tool answers is a message of its own",
