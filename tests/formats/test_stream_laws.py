@@ -90,14 +90,27 @@ def call_deltas(call: Json, index: int, draw: Draw) -> Iterator[Json]:
 
 
 def chat_as_streamed(response: Json) -> Json:
-    """Declared: a field of a message that is empty is not told from one that is not there."""
+    """Declared: a field of a message that is empty is not told from one that is not there, and texts in a row are one."""
     for choice in response.get("choices", []):
         message = choice["message"]
         said = {key: value for key, value in message.items() if value not in (None, "", [], {})}
         beside = without(said, "role", "content")
         content = message.get("content") if "content" in said or not beside else None
+        content = joined(content) if isinstance(content, list) else content
         choice["message"] = {**said, "role": message.get("role") or "assistant", "content": content}
     return response
+
+
+def joined(content: list[Any]) -> list[Any]:
+    """A list of content in which plain texts in a row are one, as pieces of a stream are."""
+    found: list[Any] = []
+    for part in content:
+        plain = part.keys() == {"type", "text"}
+        if plain and found and found[-1].keys() == {"type", "text"}:
+            found[-1] = {**part, "text": found[-1]["text"] + part["text"]}
+        else:
+            found.append(part)
+    return found
 
 
 def anthropic_chunks(response: Json, draw: Draw) -> list[Json]:
