@@ -119,6 +119,13 @@ def test_what_is_rare_is_declared_too(target: str) -> None:
     assert [(call, found) for call in rare_calls() if (found := undeclared(form, call))] == []
 
 
+@pytest.mark.parametrize("part", RARE, ids=lambda part: part.type)
+def test_a_speaker_keeps_the_name_in_chat_wherever_anything_is_said(part: AnyPart) -> None:
+    said = Message(role="user", parts=(TextPart(text="a"), part), name="n")
+    back = back_from(registry.format("openai-chat"), ModelCall(id=SOME_ID, input=(said,)))
+    assert "n" in [message.name for message in back.input]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("target", PROVIDERS)

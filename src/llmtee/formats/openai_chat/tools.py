@@ -72,14 +72,19 @@ def _call(
         id=call_id,
         name=as_text(body.get("name", ""), f"{path}.name"),
         # The input of a custom tool is text that need not be JSON, and is not read as such.
-        arguments=received if text is None else None if kind == "custom" else _parse(text),
+        arguments=received
+        if text is None
+        else None
+        if kind == "custom"
+        else parsed_arguments(text),
         arguments_text=text,
         call_type=kind,
         extra=owned(extra),
     )
 
 
-def _parse(text: str) -> Any:
+def parsed_arguments(text: str) -> Any:
+    """Arguments as a value; ``None`` where the text is no JSON."""
     try:
         return jsontext.loads(text)
     except ValueError:  # a stream cut short leaves half a document; the text is kept beside it

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llmtee import jsontext
-from llmtee.formats.openai_chat.tools import arguments_text, result_text
+from llmtee.formats.openai_chat.tools import arguments_text, parsed_arguments, result_text
 from llmtee.formats.openai_responses.parts import decode_part, encode_part, own, owned
 from llmtee.jsonfields import as_list, as_object, as_text, rest, text_or_none
 from llmtee.model import (
@@ -47,18 +46,15 @@ def decode_call(raw: Mapping[str, Any], kind: str, path: str) -> ToolCallPart:
         id=call_id,
         name=as_text(raw.get("name", ""), f"{path}.name"),
         # The input of a custom tool is text that need not be JSON, and is not read as such.
-        arguments=received if text is None else None if call_type == "custom" else _parse(text),
+        arguments=received
+        if text is None
+        else None
+        if call_type == "custom"
+        else parsed_arguments(text),
         arguments_text=text,
         call_type=call_type,
         extra=owned(extra),
     )
-
-
-def _parse(text: str) -> Any:
-    try:
-        return jsontext.loads(text)
-    except ValueError:  # a stream cut short leaves half a document; the text is kept beside it
-        return None
 
 
 def encode_call(part: ToolCallPart) -> dict[str, Any]:
