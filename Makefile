@@ -18,7 +18,7 @@ demo: $(STAMP) ## four emulated vendors, real conversations, what arrived where
 test: $(STAMP) ## the suite, under four minutes on two cores
 	@$(BIN)/pytest -q -n 2 -m "not slow"
 
-test-all: $(STAMP) ## the suite, what is slow, and ten times as many examples, new ones each time
+test-all: $(STAMP) ## the suite, what is slow, and many more examples, new ones each time
 	@HYPOTHESIS_PROFILE=explore $(BIN)/pytest -q -n 2
 
 bench: $(STAMP) ## what llmtee costs on this machine, beside what it builds on

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 # A change is judged by the same examples every time; `make test-all` goes looking for new ones.
-settings.register_profile("same", deadline=None, max_examples=40, derandomize=True)
+settings.register_profile("same", deadline=None, max_examples=60, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=400)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
