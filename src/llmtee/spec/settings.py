@@ -64,7 +64,7 @@ class ExporterSettings(BaseModel):
     compression: Encoding | Literal["none"] | None = None
     """Of request bodies above 1 KB; by default as the vendor says, and none of the four says that it reads any."""
     transport: Annotated[Literal["httpx", "aiohttp"], Env("LLMTEE_TRANSPORT")] = "httpx"
-    """The HTTP library. ``aiohttp`` is several times faster and comes with ``pip install 'llmtee[fast]'``."""
+    """The HTTP library. ``aiohttp`` takes less processor time and comes with ``pip install 'llmtee[fast]'``."""
     quiet: float | None = Field(default=None, ge=0)
     """Seconds without a new event before a changed conversation is sent, or an idle one counts as ended; the
     vendor's own by default. Vendors of the event grain send at once."""
