@@ -387,6 +387,12 @@ def _load(name: str) -> Any:
 _simulation = _load("simulation")
 
 
+@pytest.fixture(scope="session")
+def killed() -> Any:
+    """The module ``killed``, which the processes to be killed run."""
+    return _load("killed")
+
+
 @pytest.fixture
 def simulation() -> Any:
     """The module ``simulation``."""
