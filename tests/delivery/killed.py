@@ -21,7 +21,6 @@ from typing import Any
 import llmtee
 from llmtee import registry
 from llmtee.delivery import Tuning, engine
-from llmtee.delivery import http as _http  # noqa: F401 - so that the children need not load it
 from llmtee.eventlog.journal import JournalWriter
 from llmtee.model import Choice, Message, ModelCall, TextPart
 from llmtee.spec import RetryPolicy
@@ -117,6 +116,24 @@ class _Fuse:
         return self._lines
 
 
+def opened(order: dict[str, Any]) -> llmtee.Tee:
+    """The Tee of an order."""
+    return llmtee.Tee(
+        exporters(order["servers"], order["on_unknown"]),
+        dir=order["directory"],
+        tuning=Tuning(retry=RETRY, quiet=0.0, probe_initial=0.01),
+        strict=False,
+    )
+
+
+def warm_up(order: dict[str, Any]) -> None:
+    """Loads what is loaded at the first use of it, so that the children find it there."""
+    with opened(order) as tee:
+        tee.record(call("warm up", 0))
+        tee.end_session("warm up")
+        tee.flush(30)
+
+
 def child(order: dict[str, Any], tell: int) -> None:
     """Records from four threads and delivers, until it is killed; at last it does so itself."""
     JournalWriter.__init__.__kwdefaults__["segment_bytes"] = order["segment_bytes"]
@@ -125,16 +142,11 @@ def child(order: dict[str, Any], tell: int) -> None:
         engine._AWAKE_SECONDS = 0.0  # so that each record has to ring
     if functions := AIMS.get(order["aim"]):
         _Fuse(functions, order["lines"]).light()
-    tee = llmtee.Tee(
-        exporters(order["servers"], order["on_unknown"]),
-        dir=order["directory"],
-        tuning=Tuning(retry=RETRY, quiet=0.0, probe_initial=0.01),
-        strict=False,
-    )
+    tee = opened(order)
 
     def work(number: int) -> None:
         for session in range(order["sessions"]):
-            name = f"run {order['run']}, thread {number}, session {session}"
+            name = f"{order['prefix']}kill {order['kill']}, thread {number}, session {session}"
             for turn in range(TURNS):
                 recorded = tee.record(call(name, turn))
                 # One system call, so that it is told whole or not at all; a pipe outlives whoever wrote into it.
@@ -197,6 +209,9 @@ def main() -> None:
         if pid:
             os.waitpid(pid, 0)
         order = json.loads(line)
+        if "aim" not in order:
+            warm_up(order)
+            continue
         pid, told = fork(order, child)
         print(pid, flush=True)  # noqa: T201 - the answer
         text = watch(pid, told, order.get("after_ids"), order.get("seconds", 0.0))
