@@ -244,7 +244,7 @@ class Killed:
             assert place == "unknown" or texts[everything[one]] >= 1, (name, everything[one])
         assert set(texts) <= set(everything.values())
         if name != "voker" or self.on_unknown == "at_most_once":
-            assert max(texts.values()) == 1, (name, texts.most_common(3))
+            assert max(texts.values(), default=1) == 1, (name, texts.most_common(3))
         self.total.update({f"{name} {place}": number for place, number in found.items()})
         self.total[f"{name} twice"] += sum(number - 1 for number in texts.values())
 
@@ -283,7 +283,7 @@ def test_a_killed_process_loses_nothing_and_repeats_nothing(
             log.finish()
             total += log.total
     except BaseException as error:
-        error.add_note(f"seed {seed}, kill {done}, {order}, {vars(log)}")
+        error.add_note(f"seed {seed}, {log.prefix}{log.on_unknown}, last {order}")
         raise
     finally:
         complaints = zygote.stop()

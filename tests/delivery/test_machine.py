@@ -1,4 +1,4 @@
-"""Law 3 by a state machine: any verdict at any time, any crash between any two steps, any length of time."""
+"""Law 3 by a state machine: any verdict at any time, a crash or a full disk at any step, clocks that jump, and who takes over."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 Make = Callable[..., Any]
 
 STATUSES = (200, 200, 200, 400, 401, 404, 413, 422, 429, 500, 502, 503)
-WORDS = ("delivered", "delivered", "retry", "rejected", "too large", "unknown")
+WORDS = (
+    *("delivered", "delivered", "retry", "rejected", "too large", "unknown"),
+    *("unauthorised", "refresh"),
+)
 SESSIONS = st.sampled_from(["s", "t", "u"])
 
 
@@ -56,17 +65,33 @@ def _machine(  # noqa: C901 - its rules are one class
                 member("acme-upserts", quiet=2, patience=10, **away),
                 member("acme-chats", idempotent=False),
             )
-            self.scripts: dict[str, list[Any]] = {name: [] for name in self.world.vendors}
+            self.scripts: dict[str, list[Any]] = {}
+            self.said: dict[str, list[str]] = {}
+            self._prepare_scripts()
+
+        def _prepare_scripts(self) -> None:
             for name, vendor in self.world.vendors.items():
-                vendor.answer = self._answers(self.scripts[name], simulation.OK)
+                script = self.scripts.setdefault(name, [])
+                vendor.answer = self._answers(script, simulation.OK)
 
         @staticmethod
         def _answers(script: list[Any], plain: Any) -> Callable[[float, Any], Any]:
             return lambda now, request: script.pop(0) if script else plain
 
-        @rule(count=st.integers(1, 8), session=st.none() | SESSIONS)
-        def record(self, count: int, session: str | None) -> None:
-            self.world.record([call("call", session) for _ in range(count)])
+        @rule(
+            count=st.integers(1, 8),
+            session=st.none() | SESSIONS,
+            size=st.sampled_from([1, 30, 900, 3000]),
+        )
+        def record(self, count: int, session: str | None, size: int) -> None:
+            self.world.record([self._next(session, size) for _ in range(count)])
+
+        def _next(self, session: str | None, size: int) -> Any:
+            if session is None:
+                return call("x" * size)
+            said = self.said.setdefault(session, [])
+            said += [f"question {len(said)}", f"answer {len(said)}"]
+            return call("x" * size, session, *said)
 
         @rule(
             names=st.sets(st.sampled_from(["acme", "once", "again", "acme-upserts", "acme-chats"])),
@@ -83,6 +108,25 @@ def _machine(  # noqa: C901 - its rules are one class
         @rule(seconds=st.sampled_from([0.01, 0.2, 5.0, 90.0, 4000.0]))
         def pass_time(self, seconds: float) -> None:
             self.world.run(seconds)
+
+        @rule(seconds=st.sampled_from([-7200.0, -60.0, -0.1, 60.0, 7200.0]))
+        def put_the_clock(self, seconds: float) -> None:
+            self.world.shift += seconds
+
+        @rule(calls=st.lists(st.sampled_from([True, False, False]), min_size=1, max_size=20))
+        def the_log_fails(self, calls: list[bool]) -> None:
+            self.world.failures = calls
+
+        @rule(grace=st.sampled_from([0.0, 0.01, 1.0, 60.0]))
+        def hand_over(self, grace: float) -> None:
+            self.world.hand_over(grace)
+
+        @precondition(lambda self: len(self.world.vendors) < 7)
+        @rule(replay=st.booleans(), kind=st.sampled_from(["acme", "acme-upserts"]))
+        def add_an_exporter(self, replay: bool, kind: str) -> None:
+            name = f"later {len(self.world.vendors)}"
+            self.world.add(*member(kind, name=name, replay=replay))
+            self._prepare_scripts()
 
         @rule(steps=st.integers(1, 60))
         def crash(self, steps: int) -> None:
@@ -110,14 +154,22 @@ def _machine(  # noqa: C901 - its rules are one class
             for name in ("once", "acme-chats"):
                 assert all(times == 1 for times in self.world.vendors[name].ids().values())
 
+        @invariant()
+        def no_older_state_follows_a_newer_one(self) -> None:
+            lengths: dict[str, int] = {}
+            for item in self.world.vendors["acme-upserts"].stored:
+                assert len(item["texts"]) >= lengths.get(item["id"], 0)
+                lengths[item["id"]] = len(item["texts"])
+
         def teardown(self) -> None:
             # When the trouble is over and the sessions are ended, nothing stays pending.
+            self.world.failures, self.world.shift = [], 0.0
             for script in self.scripts.values():
                 script.clear()
             for session in ("s", "t", "u"):
                 self.world.end(session)
             for _ in range(40):
-                self.world.run(4000.0)
+                self.world.run(20_000.0)
                 pending = [self.world.log.counts(name).pending for name in self.world.vendors]
                 if not any(pending):
                     break
