@@ -6,9 +6,9 @@ import gzip
 import importlib.util
 import sys
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -41,6 +41,7 @@ from llmtee.spec import (
     judge_plainly,
 )
 from llmtee.tee import Tee, Tuning
+from llmtee.testing.emulators import emulator_class
 
 KEY = "acme-secret-key"
 FAST = RetryPolicy(initial=0.002, jitter=0.002, maximum=0.02, attempts=4)
@@ -368,6 +369,60 @@ def _call(name: str = "call", session: str | None = None, *texts: str) -> ModelC
 @pytest.fixture
 def call() -> Callable[..., ModelCall]:
     return _call
+
+
+# ── emulated vendors ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def vendors() -> Iterator[dict[str, Any]]:
+    """All four, by name. Those that share them clear them first."""
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(emulator_class(name)())
+            for name in ("voker", "honeyhive", "inkeep", "roark")
+        }
+
+
+def _text(content: Any) -> str:
+    return content if isinstance(content, str) else str(content[0]["text"])
+
+
+def _shown(vendors: dict[str, Any], prefix: str = "") -> dict[str, Counter[str]]:
+    """How often each vendor shows each question: the last one of an event, each one of a conversation."""
+    voker, honeyhive, inkeep, roark = vendors.values()
+    found = {
+        "voker": [
+            _text(event["properties"]["inputs"]["messages"][-1]["content"])
+            for event in voker.events
+        ],
+        "honeyhive": [
+            _text(event["inputs"]["chat_history"][-1]["content"])
+            for event in honeyhive.events.values()
+            if event["event_type"] == "model"
+        ],
+        "inkeep": [
+            _text(message["content"])
+            for conversation in inkeep.conversations.values()
+            for message in conversation["messages"]
+            if message["role"] == "user"
+        ],
+        "roark": [
+            message["text"]
+            for chat in roark.chats
+            for message in chat.body["messages"]
+            if message["role"] == "CUSTOMER"
+        ],
+    }
+    return {
+        name: Counter(text for text in texts if text.startswith(prefix))
+        for name, texts in found.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def shown() -> Callable[..., dict[str, Counter[str]]]:
+    return _shown
 
 
 # ── simulated time ──────────────────────────────────────────────────────────────────────────────────────────────────

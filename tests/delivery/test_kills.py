@@ -7,9 +7,9 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random, randrange
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from llmtee.tee import Tee, Tuning
-from llmtee.testing.emulators import Emulator, emulator_class, faults
+from llmtee.testing.emulators import Emulator, faults
 
 Make = Callable[..., Any]
 Vendors = dict[str, Any]
@@ -75,15 +75,6 @@ class Zygote:
         return self._complaints.read_text()
 
 
-@pytest.fixture(scope="module")
-def vendors() -> Iterator[Vendors]:
-    with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(emulator_class(name)())
-            for name in ("voker", "honeyhive", "inkeep", "roark")
-        }
-
-
 def _order(kill: int, chance: Random, killed: Any, most_sessions: int) -> dict[str, Any]:
     aims = ("moment", "answer", *killed.AIMS)
     aim, sessions = aims[kill % len(aims)], chance.randint(1, most_sessions)
@@ -111,48 +102,13 @@ def _kill_during_a_request(vendor: Emulator, number: int, pid: int) -> None:
     vendor.on_request = look
 
 
-def _texts(vendors: Vendors, prefix: str) -> dict[str, Counter[str]]:
-    """What each vendor shows of a log: last questions where it has events, else all questions."""
-
-    def text(content: Any) -> str:
-        return content if isinstance(content, str) else str(content[0]["text"])
-
-    voker, honeyhive, inkeep, roark = vendors.values()
-    found = {
-        "voker": [
-            text(event["properties"]["inputs"]["messages"][-1]["content"]) for event in voker.events
-        ],
-        "honeyhive": [
-            text(event["inputs"]["chat_history"][-1]["content"])
-            for event in honeyhive.events.values()
-            if event["event_type"] == "model"
-        ],
-        "inkeep": [
-            text(message["content"])
-            for conversation in inkeep.conversations.values()
-            for message in conversation["messages"]
-            if message["role"] == "user"
-        ],
-        "roark": [
-            message["text"]
-            for chat in roark.chats
-            for message in chat.body["messages"]
-            if message["role"] == "CUSTOMER"
-        ],
-    }
-    return {
-        # What was in a socket when a log was left may come late.
-        name: Counter(one for one in texts if one.startswith(prefix))
-        for name, texts in found.items()
-    }
-
-
 @dataclass
 class Killed:
     """One directory, and what the processes said that worked on it before they were killed."""
 
     killed: Any
     vendors: Vendors
+    shown: Make
     zygote: Zygote
     prefix: str
     directory: Path
@@ -215,7 +171,7 @@ class Killed:
                 tee.end_session(session)
             report = tee.flush(60)
             assert report.ok, report
-            for name, texts in _texts(self.vendors, self.prefix).items():
+            for name, texts in self.shown(self.vendors, self.prefix).items():
                 self._check(tee, name, texts)
         finally:
             tee.close(1)
@@ -257,13 +213,14 @@ class Killed:
     ],
 )
 def test_a_killed_process_loses_nothing_and_repeats_nothing(
-    kills: int, sessions: int, vendors: Vendors, killed: Any, tmp_path: Path
+    kills: int, sessions: int, vendors: Vendors, killed: Any, shown: Make, tmp_path: Path
 ) -> None:
     seed = randrange(10**6)
     chance, done = Random(seed), 0
     total: Counter[str] = Counter()
     zygote = Zygote(tmp_path / "complaints")
-    zygote.order(Killed(killed, vendors, zygote, "", tmp_path / "warm", "at_most_once").options)
+    begin = partial(Killed, killed, vendors, shown, zygote)
+    zygote.order(begin("", tmp_path / "warm", "at_most_once").options)
     try:
         while done < kills:
             for vendor in vendors.values():
@@ -271,9 +228,7 @@ def test_a_killed_process_loses_nothing_and_repeats_nothing(
                 if chance.random() < 0.3:
                     vendor.script(*chance.choices(TROUBLE, k=6))
             policy = chance.choice(["at_most_once", "at_least_once"])
-            log = Killed(
-                killed, vendors, zygote, f"log {done}, ", tmp_path / f"log {done}", policy
-            )
+            log = begin(f"log {done}, ", tmp_path / f"log {done}", policy)
             # Those that come after a kill may be killed while they make up for it.
             for _ in range(min(chance.randint(1, 6), kills - done)):
                 order = _order(done, chance, killed, sessions)
