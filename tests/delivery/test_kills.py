@@ -209,7 +209,7 @@ class Killed:
     ("kills", "sessions"),
     [
         pytest.param(30, 1, id="30"),
-        pytest.param(300, 4, id="300", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+        pytest.param(300, 4, id="300", marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
     ],
 )
 def test_a_killed_process_loses_nothing_and_repeats_nothing(
