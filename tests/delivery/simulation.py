@@ -17,6 +17,7 @@ from typing import Any
 from llmtee import jsontext
 from llmtee.delivery import Engine, Exporter, Tuning
 from llmtee.delivery.chain import Chain
+from llmtee.delivery.decode import decode
 from llmtee.errors import EventLogError
 from llmtee.eventlog import CANONICAL, END, Record
 from llmtee.eventlog.sqlite import SqliteLog
@@ -290,6 +291,11 @@ class World:
             self.log.append(record)
             self.ids.append(one.id)
         self.engine._news.set()
+
+    def absorb(self) -> None:
+        """Takes what is logged into the events, as the engine does when it runs."""
+        for number, record in self.log.journal(1000):
+            self.log.absorb([number], decode(record))
 
     def end(self, session: str) -> None:
         """A session ends."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,9 +21,9 @@ OPTIONS: dict[str, dict[str, Any]] = {"honeyhive": {"project": "Simple RAG"}}
 
 
 @pytest.fixture(params=VENDORS)
-def emulator(request: Any) -> Iterator[Emulator]:
-    with emulator_class(request.param)() as emulator:
-        yield emulator
+def emulator(request: Any, vendors: dict[str, Emulator]) -> Emulator:
+    vendors[request.param].clear()
+    return vendors[request.param]
 
 
 @pytest.fixture
@@ -218,11 +218,16 @@ def test_a_restart_in_the_middle_delivers_the_rest(emulator: Emulator, make_tee:
         _exporter(emulator), tuning=Tuning(retry=RetryPolicy(initial=0.01, maximum=0.01, jitter=0))
     )
     _record(first, *(f"question {number}" for number in range(10)))
-    assert first.close(0.5)[emulator.vendor].pending == 10
+    left = first.close(0.1)[emulator.vendor]
+    # What was under way in the last moment, where it must not be repeated.
+    assert left.unknown == 0 or emulator.vendor == "voker"
+    assert left.pending + left.unknown == 10
     emulator.always(None)
     second = make_tee(_exporter(emulator), tuning=FAST)
-    assert second.flush()[emulator.vendor].delivered == 10
-    assert sorted(_stored(emulator)) == sorted(f"question {number}" for number in range(10))
+    assert second.flush()[emulator.vendor].delivered == left.pending
+    questions = {f"question {number}" for number in range(10)}
+    assert len(_stored(emulator)) == left.pending
+    assert set(_stored(emulator)) <= questions
 
 
 # ── what only one vendor has ────────────────────────────────────────────────────────────────────────────────────
@@ -304,16 +309,13 @@ def test_roark_gets_a_segment_for_each_end_of_a_session(make_tee: Make) -> None:
         assert len({chat["externalId"] for chat in chats}) == 3
 
 
-def test_one_event_reaches_all_four(make_tee: Make) -> None:
-    opened = [emulator_class(name)().start() for name in VENDORS]
-    try:
-        tee = make_tee(*(_exporter(emulator) for emulator in opened), tuning=FAST)
-        _record(tee, "one")
-        report = tee.flush()
-        assert {
-            name: counts.delivered for name, counts in report.exporters.items()
-        } == dict.fromkeys(VENDORS, 1)
-        assert [_stored(emulator) for emulator in opened] == [["one"]] * 4
-    finally:
-        for emulator in opened:
-            emulator.stop()
+def test_one_event_reaches_all_four(make_tee: Make, vendors: dict[str, Emulator]) -> None:
+    for emulator in vendors.values():
+        emulator.clear()
+    tee = make_tee(*map(_exporter, vendors.values()), tuning=FAST)
+    _record(tee, "one")
+    report = tee.flush()
+    assert {name: counts.delivered for name, counts in report.exporters.items()} == dict.fromkeys(
+        VENDORS, 1
+    )
+    assert [_stored(emulator) for emulator in vendors.values()] == [["one"]] * 4

@@ -177,12 +177,18 @@ def test_an_outage_of_one_vendor_does_not_delay_another(
 ) -> None:
     late = []
     for number in range(TRIES):
-        plain = Run(tmp_path / f"plain {number}", None, 5000, 0.0, over=5.0)
-        run = Run(tmp_path / f"ill {number}", fault, 5000, seconds, over=5.0)
-        late.append(
-            max(after - before for before, after in zip(plain.delays, run.delays, strict=True))
+        runs = [
+            Run(tmp_path / f"{number} {name}", what, 5000, seconds, over=5.0)
+            for name, what in (("before", None), ("ill", fault), ("after", None))
+        ]
+        delays = list(zip(*(run.delays for run in runs), strict=True))
+        # How far two runs without a fault are apart on this machine now.
+        noise = max(abs(after - before) for before, _, after in delays)
+        late.append(max(ill - max(before, after) for before, ill, after in delays))
+        print(  # noqa: T201 - seen with -s
+            f"{runs[1].summary}; {late[-1]:+.2f} s at most against two runs without, "
+            f"which are {noise:.2f} s apart"
         )
-        print(f"{run.summary}, {late[-1]:+.2f} s at most against a run without")  # noqa: T201 - seen with -s
-        if late[-1] <= DELAY_SECONDS:
+        if late[-1] <= DELAY_SECONDS + noise:
             return
     pytest.fail(f"the other vendor got events so many seconds later: {late}")

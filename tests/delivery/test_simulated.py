@@ -21,10 +21,15 @@ def test_a_401_for_an_hour_loses_nothing_and_costs_a_probe_now_and_then(
 ) -> None:
     one = world()
     vendor = one.vendors["acme"]
-    refused = simulation.Word(401, stored=False)
+    # It takes its time, so that a second probe would find the first one under way.
+    refused = simulation.Word(401, stored=False, takes=2.0)
     vendor.answer = _during(refused, 3600, simulation.OK)
     one.record(call() for _ in range(200))
-    one.run(3590)
+    one.run(3)
+    assert vendor.most_busy == 2  # concurrency, before anything was known
+    vendor.most_busy = 0
+    one.run(3587)
+    assert vendor.most_busy == 1
     one.check()
     assert one.log.counts("acme").pending == 200
     assert one.chains[0].health.paused
@@ -108,25 +113,28 @@ def test_exporters_of_one_host_share_its_breaker_and_others_do_not(
     assert [one.log.counts(name).delivered for name in ("first", "second")] == [100, 100]
 
 
-@pytest.mark.parametrize("fault", ["503", "429", "hangs", "every tenth is lost"])
 def test_trouble_of_one_vendor_delays_no_other(
-    world: Make, member: Make, simulation: Any, call: Make, fault: str
+    world: Make, member: Make, simulation: Any, call: Make
 ) -> None:
+    events, portions = 210, 10
+
     def run(answer: Callable[[float, Any], Any] | None) -> Any:
         one = world(member(), member("acme-chats", base_url="https://other.invalid"))
         if answer is not None:
             one.vendors["acme"].answer = answer
-        for start in range(0, 100, 10):
-            one.record(call("call", f"session {number}") for number in range(start, start + 10))
-            for number in range(start, start + 10):
-                one.end(f"session {number}")
+        for portion in range(portions):
+            sessions = [f"session {number}" for number in range(portion, events // 3, portions)]
+            one.record(call("call", session) for session in sessions for _ in range(3))
+            for session in sessions:
+                one.end(session)
             one.run(1.0)
-        one.run(40)
+        one.run(60)
         one.check()
         return one
 
     count = iter(range(10**6))
-    answers = {
+    faults = {
+        "refuses connections": _during(simulation.REFUSED, 10, simulation.OK),
         "503": _during(simulation.Word(503, stored=False), 5, simulation.OK),
         "429": _during(simulation.Word(429, stored=False, after=2), 5, simulation.OK),
         "hangs": lambda now, request: simulation.Word(takes=1e9, stored=False),
@@ -134,14 +142,18 @@ def test_trouble_of_one_vendor_delays_no_other(
             simulation.LOST if next(count) % 10 == 9 else simulation.OK
         ),
     }
-    well, ill = run(None), run(answers[fault])
-    for before, after in zip(
-        well.vendors["acme-chats"].arrived, ill.vendors["acme-chats"].arrived, strict=True
-    ):
-        assert after <= before + 1.0
-    assert ill.log.counts("acme-chats").delivered == 100
-    expected = "pending" if fault == "hangs" else "delivered"
-    assert getattr(ill.log.counts("acme"), expected) == 100
+    well = run(None)
+    for fault, answer in faults.items():
+        ill = run(answer)
+        pairs = zip(
+            well.vendors["acme-chats"].arrived, ill.vendors["acme-chats"].arrived, strict=True
+        )
+        latest = max(after - before for before, after in pairs)
+        assert latest <= 1.0
+        assert ill.log.counts("acme-chats").delivered == events
+        expected = "pending" if fault == "hangs" else "delivered"
+        assert getattr(ill.log.counts("acme"), expected) == events
+        print(f"{fault}: {events} events {expected}, the other vendor's {latest:+.2f} s later")  # noqa: T201 - seen with -s
 
 
 def test_the_rate_is_kept(world: Make, member: Make, call: Make) -> None:

@@ -80,6 +80,7 @@ def test_claim_takes_what_is_new_and_due_oldest_first(log: Any, make: Make, call
     assert not claim.is_waiting()
     events = [call() for _ in range(5)]
     log.record(events)
+    log.absorb()
     assert claim.is_waiting()
     assert not claim.advance()  # only conversations wait for all that is new
     assert [work.key for work in claim(T0, 2)] == [f"event:{one.id}" for one in events[:2]]
@@ -93,6 +94,7 @@ def test_render_gives_a_parcel_or_the_reason_why_not(log: Any, make: Make, call:
     exporter = make()
     events = [call("good"), Step(name="plan"), Step(name="bug")]
     log.record(events)
+    log.absorb()
     render = Render(exporter, log.log, bugs.append)
     good, skipped, bug = (render(work) for work in Claim(exporter, log.log)(T0, 3))
     assert isinstance(good, Parcel)
@@ -161,6 +163,7 @@ def test_send_marks_the_work_and_reports_what_came_of_it(log: Any, make: Make, c
     exporter = make(transport=transport)
     gate = _gate(exporter)
     log.record([call()])
+    log.absorb()
     works = Claim(exporter, log.log)(T0, 1)
     send = Send(exporter, log.log, gate)
 
@@ -236,6 +239,7 @@ def test_judge_counts_what_may_be_the_items_fault(
 def test_settle_stores_and_gives_back_what_is_left(log: Any, make: Make, call: Make) -> None:
     exporter = make()
     log.record([call() for _ in range(3)])
+    log.absorb()
     works = Claim(exporter, log.log)(T0, 3)
     settle = Settle(exporter, log.log, Health(exporter), works)
     settle([Settlement(works[0], "delivered")])

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,15 @@ import pytest
 
 from llmtee.eventlog import Leadership
 from llmtee.model import ModelCall
+from llmtee.tee import Tee, Tuning
 from llmtee.testing.emulators import HoneyHiveEmulator
 
 Call = Callable[..., ModelCall]
 Make = Callable[..., Any]
 Child = subprocess.Popen[str]
+
+TAKEOVER_SECONDS = 5.0
+"""From the death of the process that delivers to the arrival of what was recorded after it."""
 
 SCRIPT = Path(sys.executable).parent / "llmtee"
 
@@ -117,10 +122,10 @@ def test_deliver_delivers_what_others_record_and_ends_well_when_told(
 
 
 def test_deliver_once_reports_and_exits_by_what_is_left(
-    start: Callable[..., Child], recorder: Callable[[], Child], honeyhive: HoneyHiveEmulator
+    start: Callable[..., Child], honeyhive: HoneyHiveEmulator, call: Call, tmp_path: Path
 ) -> None:
-    application = recorder()
-    ids = _record(application, 5)
+    with Tee([honeyhive.exporter()], dir=tmp_path / "log", deliver=False) as tee:
+        ids = [tee.record(call()) for _ in range(5)]
     refused = start(SCRIPT, "deliver", "log", "--once", "--json", "--grace=0.5", HH_API_KEY="wrong")
     out, _ = refused.communicate(timeout=30)
     assert refused.returncode == 1
@@ -139,7 +144,7 @@ def test_deliver_without_any_key_is_wrong_use(start: Callable[..., Child]) -> No
     assert "no vendor has a key" in err
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_the_deliverer_is_killed_and_nothing_is_lost(
     start: Callable[..., Child],
     recorder: Callable[[], Child],
@@ -150,17 +155,22 @@ def test_the_deliverer_is_killed_and_nothing_is_lost(
     recorders = [recorder(), recorder()]
     ids: set[str] = set()
     deliverer, standby = _deliverer(start), _deliverer(start)
+    takeovers = []
     for kill in range(kills):
         for child in recorders:
             ids.update(_record(child, 20))
         before = len(honeyhive.requests)
-        if kill % 2:
+        if kill % 2 == 0:
             # In the middle of it.
             assert honeyhive.wait_for(lambda before=before: len(honeyhive.requests) > before, 60)
         deliverer.kill()
+        deliverer.wait()
+        killed_at = time.monotonic()
+        after = {one for child in recorders for one in _record(child, 5)}
+        assert honeyhive.wait_for(lambda after=after: _stored(honeyhive) >= after, 60)
+        takeovers.append(time.monotonic() - killed_at)
+        ids |= after
         deliverer, standby = standby, _deliverer(start)
-    for child in recorders:
-        ids.update(_record(child, 20))
     assert honeyhive.wait_for(lambda: _stored(honeyhive) >= ids, timeout=60)
     for child in recorders:
         child.communicate(timeout=60)
@@ -169,16 +179,25 @@ def test_the_deliverer_is_killed_and_nothing_is_lost(
         _, err = child.communicate(timeout=60)
         assert child.returncode == 0, err
     assert _stored(honeyhive) == ids
-    done = start(SCRIPT, "deliver", "log", "--once", "--json")
-    counts = json.loads(done.communicate(timeout=30)[0])["exporters"]["honeyhive"]
-    assert counts["delivered"] == len(ids)
-    assert [path.name for path in (tmp_path / "log").glob("*.journal")] == []
+    with Tee([honeyhive.exporter(project="p")], dir=tmp_path / "log") as tee:
+        tee.start()
+        while list((tmp_path / "log").glob("*.journal")):
+            tee.flush(0.05)  # until it has tidied up
+        counts = tee.stats()["honeyhive"].counts
+    assert (counts.delivered, counts.total) == (len(ids), len(ids))
+    print(f"{kills} kills, {len(ids)} events, takeover within {max(takeovers):.2f} s")  # noqa: T201 - seen with -s
+    if kills >= 10:  # a time, and so only where few tests run beside it
+        assert max(takeovers) < TAKEOVER_SECONDS
+
+
+def test_a_takeover_is_tried_often_enough() -> None:
+    assert Tuning().election <= TAKEOVER_SECONDS / 4
 
 
 def test_a_tee_takes_over_from_one_that_is_gone(
     acme: Any, exporter: Make, make_tee: Make, call: Call, tmp_path: Path
 ) -> None:
-    tee = make_tee(exporter())
+    tee = make_tee(exporter(), tuning=Tuning(election=0.05))
     other = Leadership(tmp_path / "log")
     assert other.acquire()
     ids = [tee.record(call()) for _ in range(3)]

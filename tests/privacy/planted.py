@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import traceback
+from base64 import b64encode, urlsafe_b64encode
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import llmtee
 from llmtee.privacy import Redaction
@@ -122,22 +125,49 @@ def main(directory: str, end: str, *servers: str) -> None:
     sys.stdout.write(repr([tee.stats(), tee.dead_letters(), tee, tee.stats().to_json()]))
 
 
-def found_in(directory: Path) -> list[str]:
-    """Which secrets, or which vendor's keys, stand in which file of a directory: every file, whatever it is."""
-    found = []
-    for path in directory.rglob("*"):
-        if path.is_file():
-            content = path.read_bytes()
-            words = [*SECRETS, "emulator-key"]
-            found += [f"{word!r} in {path.name}" for word in words if word.encode() in content]
+def forms(word: str) -> set[bytes]:
+    """A word as it may stand somewhere: as it is, escaped, or encoded."""
+    plain = word.encode()
+    escaped = re.sub(r"[^0-9A-Za-z]", lambda found: f"\\u{ord(found[0]):04x}", word)
+    found = {
+        plain,
+        word.encode("utf-16-le"),
+        quote(word, safe="").encode(),
+        quote_plus(word).encode(),
+        escaped.encode(),
+        plain.hex().encode(),
+        plain.hex().upper().encode(),
+    }
+    for shift in range(3):
+        # What comes before and after it decides about the first and the last character.
+        whole = (shift + len(plain)) * 4 // 3
+        for encode in (b64encode, urlsafe_b64encode):
+            found.add(encode(bytes(shift) + plain)[(0, 2, 3)[shift] : whole])
     return found
 
 
+WORDS = {word: forms(word) for word in (*SECRETS, "emulator-key")}
+
+
+def found_in_bytes(content: bytes) -> list[str]:
+    """Which secrets, or vendors' keys, stand in there, however they are written."""
+    return [word for word, ways in WORDS.items() if any(way in content for way in ways)]
+
+
+def found_in(directory: Path) -> list[str]:
+    """Which of them stand in which file of a directory: every file, whatever it is."""
+    return [
+        f"{word!r} in {path.name}"
+        for path in directory.rglob("*")
+        if path.is_file()
+        for word in found_in_bytes(path.read_bytes())
+    ]
+
+
 def found_in_text(*values: Any) -> list[str]:
-    """Which secrets stand in what values print, escaped or not."""
+    """Which of them stand in what values print."""
     text = "".join(value if isinstance(value, str) else repr(value) for value in values)
-    text += text.replace("\\u002d", "-").replace("\\u0020", " ")
-    return [word for word in (*SECRETS, "emulator-key") if word in text]
+    return found_in_bytes(text.replace("\\\\", "\\").encode("utf-8", "surrogatepass"))
 
 
 if __name__ == "__main__":
