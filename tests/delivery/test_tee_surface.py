@@ -220,7 +220,7 @@ def test_our_own_bug_never_reaches_the_application(
 
 
 def test_many_threads_record(acme: Any, exporter: Make, make_tee: Make, call: Call) -> None:
-    tee = make_tee(exporter())
+    tee = make_tee(exporter(max_items=100, max_bytes=100_000))
     ids: list[str] = []
 
     def work() -> None:
