@@ -55,6 +55,8 @@ def _machine(  # noqa: C901 - its rules are one class
                 member(name="again", idempotent=False, on_unknown="at_least_once", rate=3),
                 member("acme-upserts", quiet=2, patience=10, **away),
                 member("acme-chats", idempotent=False),
+                state_bytes=1,
+                session_memory=20_000,
             )
             self.scripts: dict[str, list[Any]] = {name: [] for name in self.world.vendors}
             for name, vendor in self.world.vendors.items():

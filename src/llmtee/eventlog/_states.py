@@ -19,7 +19,10 @@ READ = (
     "SELECT seq, id, session, kind, format, payload, recorded_at, error FROM events "
     "WHERE session = ? AND seq > ? AND seq <= ? AND kind = 'event' ORDER BY seq"
 )
-NEWEST = "SELECT seq, content FROM states WHERE session = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
+NEWEST = (
+    "SELECT seq, CAST(content AS BLOB) FROM states "
+    "WHERE session = ? AND seq <= ? ORDER BY seq DESC LIMIT 1"
+)
 
 
 def story(db: sqlite3.Connection, session: str, upto: int, known: Mark | None) -> Story:
