@@ -292,17 +292,21 @@ class _Chat:
     """A session that goes on whenever Inkeep is asked to take it, whatever becomes of that."""
 
     def __init__(self, tee: Tee, name: str, turns: int) -> None:
-        self._tee, self._name, self.left = tee, name, turns
+        self._tee, self._name, self._left = tee, name, turns
         self._messages = [_message("user", "hi")]
         self._lock = threading.Lock()
 
+    def has_more(self) -> bool:
+        with self._lock:  # what is being said now is recorded when this returns
+            return self._left > 0
+
     def go_on(self) -> None:
         with self._lock:
-            if not self.left:
+            if not self._left:
                 return
-            self.left -= 1
-            told, answer = tuple(self._messages), _message("assistant", f"answer {self.left}")
-            self._messages += [answer, _message("user", f"question {self.left}")]
+            self._left -= 1
+            told, answer = tuple(self._messages), _message("assistant", f"answer {self._left}")
+            self._messages += [answer, _message("user", f"question {self._left}")]
             self._tee.record(
                 ModelCall(session=self._name, input=told, choices=(Choice(message=answer),))
             )
@@ -326,7 +330,7 @@ def test_inkeep_never_gets_an_older_state_after_a_newer_one(make_tee: Make) -> N
                 chats[received.body["id"]].go_on()
 
         emulator.on_request = arrived
-        while any(chat.left for chat in chats.values()):
+        while any(chat.has_more() for chat in chats.values()):
             for chat in chats.values():
                 chat.go_on()
             tee.flush(30)

@@ -316,7 +316,7 @@ def test_what_is_put_off_again_and_again_is_put_off_no_longer_by_each(log: Sqlit
     [
         (_states.READ, ("s", 1, 2), "events_of_session"),
         (_states.NEWEST, ("s", 2), "sqlite_autoindex_states_1"),
-        (_work.SET_BACK, {"now": 1.0, "exporter": "events"}, "work_dated"),
+        (_work.REDATE, {"now": 1.0, "exporter": "events"}, "work_dated"),
     ],
 )
 def test_questions_use_an_index(log: SqliteLog, sql: str, values: Any, index: str) -> None:

@@ -202,7 +202,7 @@ _WINDOW = 1000
 """How many due events are looked at for one whose session is free: bounds the cost of a claim."""
 
 
-SET_BACK = (
+REDATE = (
     "UPDATE work SET due_at = :now + max(0, due_at - dated_at), "
     "not_before = CASE WHEN not_before > :now THEN :now + max(0, not_before - dated_at) ELSE not_before END, "
     "waiting_since = min(waiting_since, :now), dated_at = :now "
@@ -210,13 +210,15 @@ SET_BACK = (
 )
 
 
-def claim(db: sqlite3.Connection, subscription: Subscription, now: float, limit: int) -> list[Work]:
-    """Claims due units, oldest first. An open conversation that is due has been idle: it closes.
+def redate(db: sqlite3.Connection, exporter: str, now: float) -> None:
+    """What was dated by a clock that was put back since waits anew, and so never longer than it was told to."""
+    db.execute(REDATE, {"exporter": exporter, "now": now})
 
-    What was dated by a clock that was put back since waits anew, so nothing ever waits longer than it was told to.
-    """
+
+def claim(db: sqlite3.Connection, subscription: Subscription, now: float, limit: int) -> list[Work]:
+    """Claims due units, oldest first. An open conversation that is due has been idle: it closes."""
     exporter, ordered = subscription.exporter, subscription.ordered
-    db.execute(SET_BACK, {"exporter": exporter, "now": now})
+    redate(db, exporter, now)
     rows = db.execute(
         _DUE_IN_ORDER if ordered else _DUE,
         {

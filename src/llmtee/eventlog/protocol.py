@@ -251,6 +251,9 @@ class EventLog(Protocol):
     def claim(self, subscription: Subscription, now: float, limit: int) -> list[Work]:
         """At most ``limit`` units that are due, oldest first. They are claimed until released or settled."""
 
+    def redate(self, exporter: str, now: float) -> None:
+        """What was dated later than ``now``, by a clock that was put back since, waits anew. `claim` does so too."""
+
     def entry(self, work: Work) -> Entry:
         """The event of a unit of work that is one."""
 

@@ -261,6 +261,11 @@ class SqliteLog:
             return _work.claim(db, subscription, now, limit)
 
     @_guarded
+    def redate(self, exporter: str, now: float) -> None:
+        """What was dated by a clock that was put back since waits anew."""
+        _work.redate(self._db, exporter, now)
+
+    @_guarded
     def entry(self, work: Work) -> Entry:
         """The event of a unit of work that is one."""
         return _queries.entry(self._db, work)
