@@ -15,12 +15,15 @@ from random import Random
 from typing import Any
 
 from llmtee import jsontext
+from llmtee.assembly import assemble, following
 from llmtee.delivery import Engine, Exporter, Tuning
 from llmtee.delivery.chain import Chain
+from llmtee.delivery.conversations import Conversations
 from llmtee.delivery.decode import decode
 from llmtee.errors import EventLogError
-from llmtee.eventlog import CANONICAL, END, Record
+from llmtee.eventlog import CANONICAL, END, Record, State, Work
 from llmtee.eventlog.sqlite import SqliteLog
+from llmtee.model import Conversation, Event, conversation_id, load_event
 from llmtee.spec import Exchange, ExporterSettings, Failure, Request, RetryPolicy, Vendor
 
 START = 1_800_000_000.0
@@ -132,6 +135,44 @@ class SimulatedTransport:
         pass
 
 
+def conversation_from_all(log: SqliteLog, work: Work) -> Conversation | None:
+    """What a unit of work says, assembled from all events of its session and from nothing else."""
+    assert work.session is not None
+    rows = log._db.execute(
+        "SELECT seq, payload FROM events WHERE session = ? AND kind = 'event' AND seq <= ?",
+        (work.session, work.last_seq),
+    ).fetchall()
+    events = [
+        (seq, load_event(jsontext.loads(payload)).model_copy(update={"session": work.session}))
+        for seq, payload in rows
+    ]
+    whole = _only(event for _, event in events)
+    if whole is None or work.segment == 0:
+        return whole
+    if sent := _only(event for seq, event in events if seq <= work.after_seq):
+        return following(whole, sent, work.segment)
+    return whole.model_copy(
+        update={"id": conversation_id(work.session, work.segment), "segment": work.segment}
+    )
+
+
+def _only(events: Iterable[Event]) -> Conversation | None:
+    found = assemble(events)
+    return next((item for item in found if item.messages or item.tool_runs), None)
+
+
+class CheckedConversations:
+    """The conversations of an exporter, each compared with what all events say."""
+
+    def __init__(self, conversations: Conversations, log: SqliteLog) -> None:
+        self._conversations, self._log = conversations, log
+
+    def of(self, work: Work) -> tuple[Conversation | None, State | None]:
+        found, state = self._conversations.of(work)
+        assert found == conversation_from_all(self._log, work)
+        return found, state
+
+
 class FlakyLog:
     """An event log that may fail, and whose process may end, before or after any step."""
 
@@ -224,6 +265,9 @@ class World:
         self.engine._grace = lambda: self.grace
         self.engine.bugs = self.bugs
         self.chains: list[Chain] = self.engine.chains
+        for chain in self.chains:
+            checked: Any = CheckedConversations(chain._render._conversations, self.log)
+            chain._render._conversations = checked
         self._tasks = [self.loop.create_task(self.engine._main())]
 
     def run(self, seconds: float) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
@@ -10,7 +14,7 @@ import pytest
 from llmtee.model import Choice, Message, ModelCall, TextPart, conversation_id
 from llmtee.spec import RetryPolicy
 from llmtee.tee import Tee, Tuning
-from llmtee.testing.emulators import Answer, Emulator, emulator_class, faults
+from llmtee.testing.emulators import Answer, Emulator, Received, emulator_class, faults
 
 Make = Callable[..., Any]
 VENDORS = ("voker", "honeyhive", "inkeep", "roark")
@@ -288,6 +292,65 @@ def test_inkeep_gets_the_newest_state_under_one_id(make_tee: Make) -> None:
         assert list(emulator.writes) == [conversation_id("s")]
         ids = [[message["id"] for message in write["messages"]] for write in writes]
         assert ids[1][: len(ids[0])] == ids[0]
+
+
+class _Chat:
+    """A session that goes on whenever Inkeep is asked to take it, whatever becomes of that."""
+
+    def __init__(self, tee: Tee, name: str, turns: int) -> None:
+        self._tee, self._name, self._left = tee, name, turns
+        self._messages = [_message("user", "hi")]
+        self._lock = threading.Lock()
+
+    def has_more(self) -> bool:
+        with self._lock:  # what is being said now is recorded when this returns
+            return self._left > 0
+
+    def go_on(self) -> None:
+        with self._lock:
+            if not self._left:
+                return
+            self._left -= 1
+            told, answer = tuple(self._messages), _message("assistant", f"answer {self._left}")
+            self._messages += [answer, _message("user", f"question {self._left}")]
+            self._tee.record(
+                ModelCall(session=self._name, input=told, choices=(Choice(message=answer),))
+            )
+
+
+def test_inkeep_never_gets_an_older_state_after_a_newer_one(make_tee: Make) -> None:
+    turns, names, random = 12, ("a", "b", "c"), Random(7)
+    trouble = [
+        *(faults.status(429, retry_after=0), faults.status(503), faults.html(502), faults.ok()),
+        *(faults.reset("before"), faults.reset("after"), faults.drip(500, 0.001)),
+    ]
+    retry = RetryPolicy(initial=0.002, jitter=0.004, maximum=0.01)
+    with emulator_class("inkeep")() as emulator:
+        emulator.script(*trouble, *(random.choice(trouble) for _ in range(25)))
+        tuning = replace(FAST, retry=retry, quiet=0.0, state_bytes=1)
+        tee = make_tee(emulator.exporter(concurrency=4), tuning=tuning)
+        chats = {conversation_id(name): _Chat(tee, name, turns) for name in names}
+
+        def arrived(received: Received) -> None:
+            if received.body is not None:  # it was reset before that was read
+                chats[received.body["id"]].go_on()
+
+        emulator.on_request = arrived
+        while any(chat.has_more() for chat in chats.values()):
+            for chat in chats.values():
+                chat.go_on()
+            tee.flush(30)
+        assert tee.flush(30)["inkeep"].delivered == turns * len(names)
+        assert {429, 502, 503, None} <= {received.status for received in emulator.requests}
+        for one in chats:
+            bodies = [r.body for r in emulator.requests if r.body is not None]
+            asked = [len(body["messages"]) for body in bodies if body["id"] == one]
+            assert asked == sorted(asked)
+            written = emulator.writes[one]
+            ids = [[message["id"] for message in write["messages"]] for write in written]
+            assert len(ids[-1]) == 2 * turns
+            # Each holds what the one before it held, and is never shorter.
+            assert all(after[: len(before)] == before for before, after in pairwise(ids))
 
 
 def test_roark_gets_a_segment_for_each_end_of_a_session(make_tee: Make) -> None:

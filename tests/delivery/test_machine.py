@@ -57,6 +57,8 @@ def _machine(  # noqa: C901 - its rules are one class
     class Delivery(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
+            self.back = 0.0
+            self.world: Any = None
             away = {"base_url": "https://away.invalid"}
             self.world = world(
                 member(needs_ticket=True),
@@ -64,6 +66,9 @@ def _machine(  # noqa: C901 - its rules are one class
                 member(name="again", idempotent=False, on_unknown="at_least_once", rate=3),
                 member("acme-upserts", quiet=2, patience=10, **away),
                 member("acme-chats", idempotent=False),
+                state_bytes=1,
+                session_memory=20_000,
+                clock=self._clock,
             )
             self.scripts: dict[str, list[Any]] = {}
             self.said: dict[str, list[str]] = {}
@@ -73,6 +78,10 @@ def _machine(  # noqa: C901 - its rules are one class
             for name, vendor in self.world.vendors.items():
                 script = self.scripts.setdefault(name, [])
                 vendor.answer = self._answers(script, simulation.OK)
+
+        def _clock(self) -> float:
+            passed = 0.0 if self.world is None else self.world.loop.time()
+            return float(simulation.START + passed - self.back)
 
         @staticmethod
         def _answers(script: list[Any], plain: Any) -> Callable[[float, Any], Any]:
@@ -133,6 +142,10 @@ def _machine(  # noqa: C901 - its rules are one class
             self.world.crash_in = steps
             self.world.run(30.0)
             self.world.crash_in = None
+
+        @rule(seconds=st.sampled_from([0.1, 7200.0]))
+        def put_the_clock_back(self, seconds: float) -> None:
+            self.back += seconds
 
         @rule()
         def flush(self) -> None:

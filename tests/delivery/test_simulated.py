@@ -229,22 +229,75 @@ def test_what_the_headers_say_is_left_is_not_exceeded(
     assert len(vendor.asked) == 40  # the vendor never had to refuse
 
 
-def test_a_clock_that_is_put_back_stops_nothing(world: Make, simulation: Any, call: Make) -> None:
-    shift = 0.0
+def _with_a_clock(world: Make, simulation: Any, *members: Any, **tuning: Any) -> tuple[Any, Any]:
+    """A world, and what puts its clock back by so many seconds."""
+    back = [0.0]
     one: Any = None
-    one = world(
-        clock=lambda: simulation.START + one.loop.time() + shift if one else simulation.START
-    )
+
+    def clock() -> float:
+        return float(simulation.START + (one.loop.time() if one else 0.0) - sum(back))
+
+    one = world(*members, clock=clock, **tuning)
+    return one, back.append
+
+
+def test_a_clock_that_is_put_back_stops_nothing(world: Make, simulation: Any, call: Make) -> None:
+    one, put_back = _with_a_clock(world, simulation)
     vendor = one.vendors["acme"]
     vendor.answer = _during(simulation.Word(503, stored=False), 20, simulation.OK)
     one.record(call() for _ in range(100))
     one.run(10)
-    shift = -7200.0
+    put_back(7200.0)
     one.record(call() for _ in range(100))
+    one.run(10)
+    put_back(7200.0)
     one.run(120)
-    # What was told to wait before has its time in the log; all else goes on.
-    assert one.log.counts("acme").delivered >= 180
+    assert one.log.counts("acme").delivered == 200
     one.check()
+
+
+@pytest.mark.parametrize("restart", [False, True], ids=["running", "restarted"])
+def test_a_wait_begins_anew_when_the_clock_is_put_back_and_is_no_longer_than_it_was(
+    world: Make, member: Make, simulation: Any, call: Make, restart: bool
+) -> None:
+    one, put_back = _with_a_clock(
+        world,
+        simulation,
+        member(),
+        member("acme-upserts", quiet=60, base_url="https://b.invalid"),
+        member("acme-chats", base_url="https://c.invalid"),
+    )
+    held = simulation.Word(429, stored=False, after=900)
+    one.vendors["acme"].answer = _during(held, 5, simulation.OK)
+    one.record([call("call", "s")])
+    one.run(5)
+    put_back(86_400.0)
+    if restart:
+        one.restart()
+    noticed = 6 if restart else 5 + 60
+    one.run(noticed + 900)
+    one.check()
+    upsert, chat, event = (
+        one.vendors[name].arrived[0] for name in ("acme-upserts", "acme-chats", "acme")
+    )
+    assert 60 < upsert < noticed + 60
+    assert 600 < chat < noticed + 600
+    assert 900 < event < noticed + 900
+
+
+def test_giving_up_is_not_put_off_by_a_clock_that_is_put_back(
+    world: Make, simulation: Any, call: Make
+) -> None:
+    one, put_back = _with_a_clock(
+        world, simulation, retry=replace(simulation.SLOW, give_up_after=600)
+    )
+    one.vendors["acme"].answer = lambda now, request: simulation.Word(500, stored=False)
+    one.record([call()])
+    one.run(300)
+    put_back(86_400.0)
+    one.run(700)
+    one.check()
+    assert one.log.counts("acme").dead == 1
 
 
 def test_one_bad_item_costs_few_requests_and_no_neighbour(

@@ -81,7 +81,7 @@ def test_events_are_claimed_in_order_and_once(log: SqliteLog) -> None:
     entries = [_entry() for _ in range(5)]
     log.absorb([], entries)
     first = _claim(log, EVENTS, 0.0, limit=3)
-    assert [log.entries(work)[0].id for work in first] == [entry.id for entry in entries[:3]]
+    assert [log.entry(work).id for work in first] == [entry.id for entry in entries[:3]]
     second = _claim(log, EVENTS, 0.0)
     assert len(second) == 2
     assert _claim(log, EVENTS, 0.0) == []
@@ -193,7 +193,7 @@ def test_a_conversation_that_grows_while_it_is_sent_stays_pending(log: SqliteLog
     log.settle("upserts", [Settlement(work, "delivered")])
     assert _places(log, "upserts") == Counts(delivered=1, pending=1)
     (rest,) = _claim(log, UPSERTS, 1000.0)
-    assert len(log.entries(rest)) == 2
+    assert len(log.story("s", rest.last_seq).entries) == 2
 
 
 def test_hastening_does_not_break_a_retrys_wait(log: SqliteLog) -> None:
@@ -217,8 +217,11 @@ def test_a_session_ends_once_and_the_next_segment_begins_after_it(log: SqliteLog
     log.settle("chats", [Settlement(work, "delivered")])
     second, _ = log.claim(CHATS, 700.0, 10)
     assert (second.segment, second.after_seq, second.events) == (1, 2, 1)
-    assert len(log.entries(second)) == 1
-    assert len(log.entries(second, before=True)) == 2
+    before = log.story("s", second.after_seq)
+    assert len(before.entries) == 2
+    after = log.story("s", second.last_seq, before.mark)
+    assert after.goes_on
+    assert len(after.entries) == 1
 
 
 def test_an_exporter_sees_what_comes_after_it_was_registered(log: SqliteLog) -> None:
@@ -230,7 +233,7 @@ def test_an_exporter_sees_what_comes_after_it_was_registered(log: SqliteLog) -> 
     log.absorb([], [entry])
     assert _places(log, "late") == Counts(pending=1)
     assert _places(log, "events") == Counts(pending=2)
-    assert [log.entries(work)[0].id for work in _claim(log, late, 0.0)] == [entry.id]
+    assert [log.entry(work).id for work in _claim(log, late, 0.0)] == [entry.id]
 
 
 def test_a_full_memory_log_forgets_only_what_all_are_finished_with() -> None:

@@ -26,6 +26,8 @@ from llmtee.eventlog import EventLog, Settlement, Work
 from llmtee.spec import Delivered, Unauthorised
 
 _LOG_FAILED_SECONDS = 1.0
+_LOOK_SECONDS = 60.0
+"""Between two looks at the clock, at most: somebody may put it back."""
 
 
 class Chain:
@@ -131,6 +133,7 @@ class Chain:
             self._hurried = False
             self._claim.hasten()
         now = self._clock()
+        self._claim.look(now)
         if not self.gate.slots(now, len(self._tasks)):
             return False
         works = self._claim(now, 1 if self.gate.probing(now) else self.exporter.max_items)
@@ -157,6 +160,8 @@ class Chain:
             timeout = None if due is None else max(0.0, due - now)
         elif left := self.gate.left(now):
             timeout = left
+        if timeout is not None:
+            timeout = min(timeout, _LOOK_SECONDS)
         in_vain = self.health.paused and self.health.wait.left(now) > 0
         if not self._tasks and not self._hurried and (in_vain or not self._claim.is_waiting()):
             self._rested.set()

@@ -15,7 +15,7 @@ class Claim:
         self._name, self._repeat = exporter.name, exporter.repeatable
         self._subscription = exporter.subscription
         self._log = log
-        self._looked_at = 0.0
+        self._looked_at = self._now = 0.0
 
     def recover(self) -> None:
         """Takes back what a crash left claimed."""
@@ -33,6 +33,12 @@ class Claim:
     def hasten(self) -> None:
         """Makes changed conversations due at once."""
         self._log.hasten(self._subscription)
+
+    def look(self, now: float) -> None:
+        """Notes the time; when the clock was put back, what waits does so from now, and no longer than it should."""
+        if now < self._now:
+            self._log.redate(self._name, now)
+        self._now = now
 
     def __call__(self, now: float, limit: int) -> list[Work]:
         """At most ``limit`` units that are due, oldest first. Each must be settled or released."""

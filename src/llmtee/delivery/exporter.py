@@ -53,6 +53,10 @@ class Tuning:
         default_factory=lambda: RetryPolicy(initial=0.5, jitter=0.5, maximum=30.0)
     )
     """How long a host is left alone, each time that it fails again. ``retry`` goes before it."""
+    state_bytes: int = 65_536
+    """Events of a session that are this long together, or longer, have its state stored."""
+    session_memory: int = 2**25
+    """Bytes of memory, about, for the sessions of one exporter that may go on. Others are read from their state."""
     transport: Callable[[Exporter], Transport] | None = None
     """Instead of HTTP."""
 

@@ -160,6 +160,7 @@ class _Planner:
         first_at = work.first_at
         if not self._excused:
             first_at = self._started if first_at is None else max(first_at, self._since)
+            first_at = min(first_at, self._now)  # a clock that was put back gives no further time
         self._plan.trouble = reason
         if (
             first_at is not None
@@ -175,7 +176,17 @@ class _Planner:
             )
         due_at = self._now + self._waits[attempts, after]
         self._plan.retries += 1
-        self._settle(Settlement(work, "pending", reason, due_at, attempts, first_at))
+        self._settle(
+            Settlement(
+                work,
+                "pending",
+                reason,
+                due_at,
+                dated_at=self._now,
+                attempts=attempts,
+                first_at=first_at,
+            )
+        )
 
     def _make_smaller(self, parcels: list[Parcel]) -> None:
         if len(self._packet.parcels) > 1:

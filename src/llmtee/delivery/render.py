@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 from llmtee import jsontext
-from llmtee.assembly import assemble, following
+from llmtee.delivery.conversations import Conversations
 from llmtee.delivery.exporter import Exporter
 from llmtee.delivery.letter import dead
 from llmtee.delivery.parcel import Parcel
 from llmtee.errors import EventLogError
 from llmtee.eventlog import Entry, EventLog, Settlement, Work
-from llmtee.model import Conversation, Event, conversation_id, load_event
+from llmtee.model import Conversation, Event, load_event
 from llmtee.spec import outgoing
 
 _CACHED_BYTES = 16_384
@@ -27,6 +28,7 @@ class Render:
         self, exporter: Exporter, log: EventLog, on_bug: Callable[[BaseException], None]
     ) -> None:
         self._exporter, self._log, self._on_bug = exporter, log, on_bug
+        self._conversations = Conversations(exporter, log, _load)
 
     def __call__(self, work: Work) -> Parcel | Settlement:
         """The parcel of a unit of work, or its settlement where it is filtered out or there is no place for it."""
@@ -39,8 +41,12 @@ class Render:
             return buried(self._exporter, work, error)
 
     def _rendered(self, work: Work) -> Parcel | Settlement:
-        log = self._log
-        item = event_of(log, work) if work.session is None else conversation_of(log, work)
+        item: Conversation | Event | None
+        if work.session is None:
+            item = event_of(self._log, work)
+        else:
+            item, state = self._conversations.of(work)
+            work = replace(work, state=state)
         if item is None:
             reason = "nothing to send: the session holds no message that was not sent before"
             return Settlement(work, "skipped", reason)
@@ -61,25 +67,7 @@ def buried(exporter: Exporter, work: Work, error: BaseException) -> Settlement:
 
 def event_of(log: EventLog, work: Work) -> Event:
     """The event of a unit of work."""
-    return _load(log.entries(work)[0])
-
-
-def conversation_of(log: EventLog, work: Work) -> Conversation | None:
-    """The conversation of a unit of work as it stands now: all of it, or what earlier segments did not have."""
-    assert work.session is not None  # noqa: S101 - says to the type checker what the caller asked
-    before = [_in_session(entry) for entry in log.entries(work, before=True)]
-    whole = _only([*before, *(_in_session(entry) for entry in log.entries(work))])
-    if whole is None or work.segment == 0:
-        return whole
-    if (sent := _only(before)) is not None:
-        return following(whole, sent, work.segment)
-    return whole.model_copy(
-        update={"id": conversation_id(work.session, work.segment), "segment": work.segment}
-    )
-
-
-def _only(events: Sequence[Event]) -> Conversation | None:
-    return next((item for item in assemble(events) if item.messages or item.tool_runs), None)
+    return _load(log.entry(work))
 
 
 def _load(entry: Entry) -> Event:
@@ -90,11 +78,5 @@ def _load(entry: Entry) -> Event:
 
 @lru_cache(maxsize=1024)
 def _loaded(payload: bytes) -> Event:
-    # Each exporter reads the same events at about the same time, and an upsert all of its session's again and again.
-    # Events are frozen, so they can share them.
+    # Each exporter reads the same events at about the same time. Events are frozen, so they can share them.
     return load_event(jsontext.loads(payload))
-
-
-def _in_session(entry: Entry) -> Event:
-    event = _load(entry)
-    return event if event.session else event.model_copy(update={"session": entry.session})

@@ -113,6 +113,8 @@ class Stats:
     """Texts dropped because a function of yours, or llmtee's own redaction, failed on them."""
     lost: Mapping[str, int] = field(default_factory=dict)
     """What the event log has lost since it was made, by cause: ``torn``, records that a crash or the disk damaged."""
+    discarded_states: int = 0
+    """Assembled conversations that could not be read back, and were made anew from their events."""
     duplicates: int = 0
     """Events whose id was in the log already."""
     bugs: int = 0

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from llmtee import jsontext
+from llmtee.eventlog._states import UNREADABLE
 from llmtee.eventlog._work import event_key, session_key
 from llmtee.eventlog.protocol import END, Counts, DeadLetter, Entry, Work
 
@@ -13,18 +14,10 @@ _ENTRY = "id, session, kind, format, payload, recorded_at, error"
 _WAITING = ("pending", "claimed", "inflight")
 
 
-def entries(db: sqlite3.Connection, work: Work, *, before: bool) -> list[Entry]:
-    """The events that ``work`` covers, or those of earlier segments of its session."""
-    if work.session is None:
-        rows = db.execute(f"SELECT {_ENTRY} FROM events WHERE seq = ?", (work.last_seq,))  # noqa: S608 - names of this module's own
-    else:
-        first, last = (0, work.after_seq) if before else (work.after_seq, work.last_seq)
-        rows = db.execute(
-            f"SELECT {_ENTRY} FROM events WHERE session = ? AND seq > ? AND seq <= ? "  # noqa: S608 - names of this module's own
-            "AND kind = 'event' ORDER BY seq",
-            (work.session, first, last),
-        )
-    return [Entry(*row) for row in rows]
+def entry(db: sqlite3.Connection, work: Work) -> Entry:
+    """The event of a unit of work."""
+    row = db.execute(f"SELECT {_ENTRY} FROM events WHERE seq = ?", (work.last_seq,)).fetchone()  # noqa: S608 - names of this module's own
+    return Entry(*row)
 
 
 def next_due(db: sqlite3.Connection, exporter: str, after: float) -> float | None:
@@ -180,4 +173,5 @@ def positions(db: sqlite3.Connection) -> dict[str, int]:
 
 def counters(db: sqlite3.Connection) -> dict[str, int]:
     """What was lost, by cause."""
-    return dict(db.execute("SELECT name, value FROM counters").fetchall())
+    rows = db.execute("SELECT name, value FROM counters WHERE name <> ?", (UNREADABLE,))
+    return dict(rows.fetchall())

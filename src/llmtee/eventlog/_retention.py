@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import count as count_up
 
+from llmtee.eventlog import _states
 from llmtee.eventlog._intake import count
 
 EXPIRED = "expired"
@@ -108,6 +109,7 @@ def _forget_session(
             (name, session),
         )
     db.execute("DELETE FROM events WHERE session = ?", (session,))
+    _states.forget(db, session)
     return int(events)
 
 

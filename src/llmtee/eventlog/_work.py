@@ -102,7 +102,7 @@ def _insert_segment(
 ) -> None:
     db.execute(
         "INSERT INTO work (exporter, key, segment, phase, state, after_seq, last_seq, events, due_at, "
-        "waiting_since) VALUES (?, ?, ?, ?, 'pending', ?, ?, 1, ?, ?)",
+        "waiting_since, dated_at) VALUES (?, ?, ?, ?, 'pending', ?, ?, 1, ?, ?, ?)",
         (
             subscription.exporter,
             session_key(session),
@@ -111,6 +111,7 @@ def _insert_segment(
             after_seq,
             seq,
             at + subscription.quiet,
+            at,
             at,
         ),
     )
@@ -150,6 +151,7 @@ def _add_to_conversation(
             "UPDATE work SET last_seq = :seq, events = events + 1, "
             "state = CASE WHEN state IN ('claimed', 'inflight') THEN state ELSE 'pending' END, "
             "waiting_since = coalesce(waiting_since, :at), "
+            "dated_at = CASE state WHEN 'pending' THEN max(coalesce(dated_at, :at), :at) ELSE :at END, "
             "due_at = max(not_before, min(:at + :quiet, "
             "coalesce(coalesce(waiting_since, :at) + :patience, :at + :quiet))) "
             "WHERE exporter = :exporter AND key = :key AND segment = :segment",
@@ -200,9 +202,23 @@ _WINDOW = 1000
 """How many due events are looked at for one whose session is free: bounds the cost of a claim."""
 
 
+REDATE = (
+    "UPDATE work SET due_at = :now + max(0, due_at - dated_at), "
+    "not_before = CASE WHEN not_before > :now THEN :now + max(0, not_before - dated_at) ELSE not_before END, "
+    "waiting_since = min(waiting_since, :now), dated_at = :now "
+    "WHERE exporter = :exporter AND state = 'pending' AND dated_at > :now"
+)
+
+
+def redate(db: sqlite3.Connection, exporter: str, now: float) -> None:
+    """What was dated by a clock that was put back since waits anew, and so never longer than it was told to."""
+    db.execute(REDATE, {"exporter": exporter, "now": now})
+
+
 def claim(db: sqlite3.Connection, subscription: Subscription, now: float, limit: int) -> list[Work]:
     """Claims due units, oldest first. An open conversation that is due has been idle: it closes."""
     exporter, ordered = subscription.exporter, subscription.ordered
+    redate(db, exporter, now)
     rows = db.execute(
         _DUE_IN_ORDER if ordered else _DUE,
         {
@@ -250,12 +266,13 @@ def settle(db: sqlite3.Connection, exporter: str, settlement: Settlement) -> Non
         _settle_delivered(db, settlement, where)
     elif settlement.outcome == "pending":
         db.execute(
-            "UPDATE work SET state = 'pending', due_at = :due, not_before = :due, attempts = :attempts, "
-            "first_at = :first, reason = :reason "
+            "UPDATE work SET state = 'pending', due_at = :due, not_before = :due, dated_at = :dated, "
+            "attempts = :attempts, first_at = :first, reason = :reason "
             "WHERE exporter = :exporter AND key = :key AND segment = :segment",
             {
                 **where,
                 "due": settlement.due_at or 0.0,
+                "dated": settlement.dated_at,
                 "attempts": settlement.attempts,
                 "first": settlement.first_at,
                 "reason": settlement.reason,

@@ -8,7 +8,7 @@ transaction: a crash between any two of them repeats work, and never loses any.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -78,6 +78,36 @@ class Subscription:
     """Whether it begins with what the log still holds when it is new, instead of with what comes."""
 
 
+class Mark(NamedTuple):
+    """Up to which event a session is known, and of which log."""
+
+    log: bytes
+    """Of the database: one that is begun anew has another, and other numbers."""
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What was assembled of a session up to some event. The log does not look into it."""
+
+    session: str
+    mark: Mark
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What is needed to have a session up to some event."""
+
+    mark: Mark
+    """How far it goes."""
+    entries: list[Entry]
+    """The events after what was known, or else after ``state``, or else all."""
+    state: State | None = None
+    goes_on: bool = False
+    """Whether it goes on where the session was known; if not, what was known must be dropped."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """One unit of an exporter's work, claimed: an event, or a conversation (one segment of a session)."""
@@ -93,6 +123,8 @@ class Work:
     attempts: int
     first_at: float | None
     """Unix seconds of the first try."""
+    state: State | None = field(default=None, compare=False, repr=False)
+    """How far its session was assembled, to be stored when it is settled."""
 
     @property
     def session(self) -> str | None:
@@ -132,6 +164,8 @@ class Settlement:
     letter: DeadLetter | None = None
     vendor_id: str | None = None
     """For ``delivered``: the vendor's own id of it."""
+    dated_at: float | None = None
+    """When ``due_at`` was set: a clock that shows less was put back since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,8 +251,20 @@ class EventLog(Protocol):
     def claim(self, subscription: Subscription, now: float, limit: int) -> list[Work]:
         """At most ``limit`` units that are due, oldest first. They are claimed until released or settled."""
 
-    def entries(self, work: Work, *, before: bool = False) -> list[Entry]:
-        """The events that ``work`` covers; with ``before`` those of the session's earlier segments instead."""
+    def redate(self, exporter: str, now: float) -> None:
+        """What was dated later than ``now``, by a clock that was put back since, waits anew. `claim` does so too."""
+
+    def entry(self, work: Work) -> Entry:
+        """The event of a unit of work that is one."""
+
+    def story(self, session: str, upto: int, known: Mark | None = None) -> Story:
+        """What is needed to have a session as far as ``upto``, from where it is ``known`` or its newest state is."""
+
+    def discard(self, state: State) -> None:
+        """Deletes a state that cannot be read, and counts it."""
+
+    def discarded(self) -> int:
+        """How many states could not be read since the log was made."""
 
     def sending(self, exporter: str, works: Iterable[Work]) -> None:
         """Notes that a request with these leaves now."""
@@ -227,7 +273,7 @@ class EventLog(Protocol):
         """Gives claimed work back untouched."""
 
     def settle(self, exporter: str, settlements: Iterable[Settlement]) -> None:
-        """Stores what became of claimed work."""
+        """Stores what became of claimed work, and in the same step the states that came of it."""
 
     def next_due(self, exporter: str, after: float) -> float | None:
         """When the next unit is due that was not due at ``after``, as far as there is one."""

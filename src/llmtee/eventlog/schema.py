@@ -100,7 +100,25 @@ CREATE INDEX work_settled ON work (exporter, state, events, delivered)
   WHERE state IN ('dead', 'unknown', 'skipped');
 """
 
-_STEPS = (_VERSION_1, _VERSION_2)
+_VERSION_3 = """
+-- What was assembled of a session up to an event. Derived: it may be behind, or missing.
+CREATE TABLE states (
+  session TEXT NOT NULL,
+  exporter TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  content BLOB NOT NULL,
+  PRIMARY KEY (session, exporter)
+);
+-- Of this database: what is kept in memory of one must not be taken for another's.
+CREATE TABLE identity (id BLOB NOT NULL);
+INSERT INTO identity VALUES (randomblob(16));
+-- When due_at was set. A clock that shows less was put back since.
+ALTER TABLE work ADD COLUMN dated_at REAL;
+UPDATE work SET dated_at = strftime('%s', 'now') WHERE due_at > strftime('%s', 'now') + 0.0;
+CREATE INDEX work_dated ON work (exporter, dated_at) WHERE state = 'pending' AND dated_at IS NOT NULL;
+"""
+
+_STEPS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """What leads from version 0, an empty file, to 1, to 2, and so on. A step that was released is never changed."""
 
 VERSION = len(_STEPS)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from llmtee.errors import EventLogError
-from llmtee.eventlog import _intake, _queries, _retention, _work
+from llmtee.eventlog import _intake, _queries, _retention, _states, _work
 from llmtee.eventlog._backlog import JournalReader
 from llmtee.eventlog._database import Database
 from llmtee.eventlog.journal import JournalWriter
@@ -20,10 +20,13 @@ from llmtee.eventlog.protocol import (
     Counts,
     DeadLetter,
     Entry,
+    Mark,
     Place,
     Record,
     Retention,
     Settlement,
+    State,
+    Story,
     Subscription,
     Work,
 )
@@ -258,9 +261,26 @@ class SqliteLog:
             return _work.claim(db, subscription, now, limit)
 
     @_guarded
-    def entries(self, work: Work, *, before: bool = False) -> list[Entry]:
-        """The events that ``work`` covers, or those before it."""
-        return _queries.entries(self._db, work, before=before)
+    def redate(self, exporter: str, now: float) -> None:
+        """What was dated by a clock that was put back since waits anew."""
+        _work.redate(self._db, exporter, now)
+
+    @_guarded
+    def entry(self, work: Work) -> Entry:
+        """The event of a unit of work that is one."""
+        return _queries.entry(self._db, work)
+
+    @_guarded
+    def story(self, session: str, upto: int, known: Mark | None = None) -> Story:
+        """What is needed to have a session as far as ``upto``."""
+        with self._database.snapshot() as db:
+            return _states.story(db, session, upto, known)
+
+    @_guarded
+    def discard(self, state: State) -> None:
+        """Deletes a state that cannot be read, and counts it."""
+        with self._database.transaction() as db:
+            _states.discard(db, state)
 
     @_guarded
     def sending(self, exporter: str, works: Iterable[Work]) -> None:
@@ -276,10 +296,23 @@ class SqliteLog:
 
     @_guarded
     def settle(self, exporter: str, settlements: Iterable[Settlement]) -> None:
-        """Stores what became of claimed work."""
+        """Stores what became of claimed work, and the states that came of it."""
+        settlements = list(settlements)
+        states = [one.work.state for one in settlements if one.work.state is not None]
+        try:
+            self._settle(exporter, settlements, [] if states and self._is_full() else states)
+        except sqlite3.Error as error:
+            full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            if not (full and states):
+                raise
+            # What little room there is belongs to what became of the work.
+            self._settle(exporter, settlements, [])
+
+    def _settle(self, exporter: str, settled: list[Settlement], states: list[State]) -> None:
         with self._database.transaction() as db:
-            for settlement in settlements:
+            for settlement in settled:
                 _work.settle(db, exporter, settlement)
+            _states.store(db, exporter, states)
 
     # -- what people and the engine ask -----------------------------------------------------------
 
@@ -330,6 +363,11 @@ class SqliteLog:
     def lost(self) -> dict[str, int]:
         """What the log has lost, by cause."""
         return _queries.counters(self._db)
+
+    @_guarded
+    def discarded(self) -> int:
+        """How many states could not be read."""
+        return _states.discarded(self._db)
 
     # -- its life ---------------------------------------------------------------------------------
 

@@ -416,6 +416,7 @@ class Tee:
             redaction_failures=self._guard.complaints.count
             + sum(exporter.complaints.count for exporter in self._exporters),
             lost=self._log.lost(),
+            discarded_states=self._log.discarded(),
             duplicates=0 if engine is None else engine.duplicates,
             bugs=self._bugs + (0 if engine is None else len(engine.bugs)),
         )
