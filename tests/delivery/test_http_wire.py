@@ -286,7 +286,7 @@ def tls_server(authority: trustme.CA) -> Iterator[Callable[..., str]]:
             connection, _ = listener.accept()
             connection.settimeout(10)
             with suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
-                secure.recv(65536)
+                _received(secure)
                 secure.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
             connection.close()
 
