@@ -384,45 +384,10 @@ def vendors() -> Iterator[dict[str, Any]]:
         }
 
 
-def _text(content: Any) -> str:
-    return content if isinstance(content, str) else str(content[0]["text"])
-
-
-def _shown(vendors: dict[str, Any], prefix: str = "") -> dict[str, Counter[str]]:
-    """How often each vendor shows each question: the last one of an event, each one of a conversation."""
-    voker, honeyhive, inkeep, roark = vendors.values()
-    found = {
-        "voker": [
-            _text(event["properties"]["inputs"]["messages"][-1]["content"])
-            for event in voker.events
-        ],
-        "honeyhive": [
-            _text(event["inputs"]["chat_history"][-1]["content"])
-            for event in honeyhive.events.values()
-            if event["event_type"] == "model"
-        ],
-        "inkeep": [
-            _text(message["content"])
-            for conversation in inkeep.conversations.values()
-            for message in conversation["messages"]
-            if message["role"] == "user"
-        ],
-        "roark": [
-            message["text"]
-            for chat in roark.chats
-            for message in chat.body["messages"]
-            if message["role"] == "CUSTOMER"
-        ],
-    }
-    return {
-        name: Counter(text for text in texts if text.startswith(prefix))
-        for name, texts in found.items()
-    }
-
-
 @pytest.fixture(scope="session")
 def shown() -> Callable[..., dict[str, Counter[str]]]:
-    return _shown
+    """How often each of the emulated vendors shows each question; see the module ``shown``."""
+    return _load("shown").shown  # type: ignore[no-any-return]
 
 
 # ── simulated time ──────────────────────────────────────────────────────────────────────────────────────────────────

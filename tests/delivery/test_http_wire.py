@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -285,7 +286,7 @@ def tls_server(authority: trustme.CA) -> Iterator[Callable[..., str]]:
             connection, _ = listener.accept()
             connection.settimeout(10)
             with suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
-                secure.recv(65536)
+                _received(secure)
                 secure.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
             connection.close()
 
@@ -503,3 +504,26 @@ def test_every_vendor_is_reached_by_each_library(
         report = tee.flush()
         assert report.ok
         assert report[name].delivered + report[name].skipped == 5
+
+
+def test_requests_that_are_broken_off_take_no_place_of_later_ones(over: Make, acme: Any) -> None:
+    exporter = over(concurrency=1, timeout=20.0)
+    request = Request("POST", "/items", {"items": []})
+
+    async def broken_off(transport: HttpTransport, steps: int) -> None:
+        task = asyncio.create_task(transport.send(request))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def run() -> None:
+        transport, chance = HttpTransport(exporter), Random(3)
+        # While they wait for their turn, connect, write, or read.
+        for _ in range(10):
+            steps = [chance.randrange(60) for _ in range(8)]
+            await asyncio.gather(*(broken_off(transport, number) for number in steps))
+            assert (await transport.send(request)).status == 200
+        await transport.close()
+
+    asyncio.run(run())

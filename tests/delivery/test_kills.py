@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -96,8 +98,9 @@ def _kill_during_a_request(vendor: Emulator, number: int, pid: int) -> None:
     """The child is gone when the vendor has stored what came with its n-th request, and has not answered."""
 
     def look(received: Any) -> None:
-        if received.number == number:
-            os.kill(pid, 9)
+        if received.number >= number:
+            with suppress(ProcessLookupError):  # a late request, of one that is gone
+                os.kill(pid, signal.SIGKILL)
 
     vendor.on_request = look
 
@@ -129,10 +132,11 @@ class Killed:
         }
 
     def kill(self, order: dict[str, Any], chance: Random) -> None:
+        vendor = chance.choice(list(self.vendors.values()))
+        number = len(vendor.requests) + chance.randint(1, 8)
         pid = self.zygote.begin({**self.options, **order})
         if order["aim"] == "answer":
-            vendor = chance.choice(list(self.vendors.values()))
-            _kill_during_a_request(vendor, chance.randint(1, 8), pid)
+            _kill_during_a_request(vendor, number, pid)
         told = self.zygote.told()
         for vendor in self.vendors.values():
             vendor.on_request = None
@@ -208,7 +212,7 @@ class Killed:
 @pytest.mark.parametrize(
     ("kills", "sessions"),
     [
-        pytest.param(30, 1, id="30"),
+        pytest.param(30, 1, id="30", marks=pytest.mark.timeout(300)),
         pytest.param(300, 4, id="300", marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
     ],
 )
@@ -238,10 +242,12 @@ def test_a_killed_process_loses_nothing_and_repeats_nothing(
             log.finish()
             total += log.total
     except BaseException as error:
-        error.add_note(f"seed {seed}, {log.prefix}{log.on_unknown}, last {order}")
+        error.add_note(f"seed {seed}, after {done} kills")
         raise
     finally:
         complaints = zygote.stop()
     assert "Traceback" not in complaints, complaints
-    assert sum(number for key, number in total.items() if key.startswith(("at ", "idle"))) == kills
+    hit = sum(number for key, number in total.items() if key.startswith("at "))
+    assert hit + total["idle"] == kills
+    assert hit >= kills / 3  # the others had nothing to do any more when they were killed
     print(f"{kills} kills, seed {seed}: {dict(sorted(total.items()))}")  # noqa: T201 - seen with -s

@@ -137,8 +137,10 @@ def _machine(  # noqa: C901 - its rules are one class
             self.world.add(*member(kind, name=name, replay=replay))
             self._prepare_scripts()
 
-        @rule(steps=st.integers(1, 60))
-        def crash(self, steps: int) -> None:
+        @rule(steps=st.integers(1, 100), session=st.none() | SESSIONS, count=st.integers(0, 4))
+        def crash(self, steps: int, session: str | None, count: int) -> None:
+            self.record(count, session, 1)
+            self.world.hurry()
             self.world.crash_in = steps
             self.world.run(30.0)
             self.world.crash_in = None
@@ -146,6 +148,14 @@ def _machine(  # noqa: C901 - its rules are one class
         @rule(seconds=st.sampled_from([0.1, 7200.0]))
         def put_the_clock_back(self, seconds: float) -> None:
             self.back += seconds
+
+        @rule(session=SESSIONS, seconds=st.sampled_from([0.01, 0.04, 0.06, 0.5]))
+        def go_on_while_it_is_sent(self, session: str, seconds: float) -> None:
+            self.record(1, session, 1)
+            self.world.run(0.01)
+            self.world.hurry()
+            self.world.run(seconds)
+            self.record(1, session, 1)
 
         @rule()
         def flush(self) -> None:
@@ -208,7 +218,7 @@ def _run(machine: type[RuleBasedStateMachine], examples: int, steps: int) -> Non
 def test_every_event_stands_in_one_place_whatever_happens(
     world: Make, member: Make, simulation: Any, call: Make
 ) -> None:
-    _run(_machine(world, member, simulation, call), 12, 15)
+    _run(_machine(world, member, simulation, call), 25, 15)
 
 
 @pytest.mark.slow

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from functools import cache
+from collections import Counter
+from functools import cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
@@ -34,9 +36,11 @@ class HttpxWire:
         context = tls(default_tls)
         try:
             through = None if proxy is None else httpx.Proxy(proxy.url, auth=auth)
-            self._client = self._opened(exporter, seconds, context, through)
+            self._open = partial(self._opened, exporter, seconds, context, through)
+            self._client = self._open()
         except (ValueError, ImportError) as error:
             raise ConfigError(f"httpx cannot use the proxy {proxy}: {error}") from None
+        self._under_way: Counter[httpx.AsyncClient] = Counter()
 
     @staticmethod
     def _opened(
@@ -58,10 +62,28 @@ class HttpxWire:
 
     async def fetch(self, sent: Addressed) -> Answer:
         """Sends a request and reads the answer."""
-        request = self._client.build_request(
+        client = self._client
+        self._under_way[client] += 1
+        try:
+            return await self._exchange(client, sent)
+        except asyncio.CancelledError:
+            # Broken off while it connects, a request leaves its place in httpcore's pool taken for ever (its issue
+            # 1093, open in 1.0.9), and a full pool sends nothing any more: what comes next gets a pool of its own.
+            if client is self._client:
+                self._client = self._open()
+            raise
+        finally:
+            self._under_way[client] -= 1
+            if client is not self._client and not self._under_way[client]:
+                del self._under_way[client]
+                await client.aclose()
+
+    @staticmethod
+    async def _exchange(client: httpx.AsyncClient, sent: Addressed) -> Answer:
+        request = client.build_request(
             sent.method, sent.url, headers=sent.headers, content=sent.content or None
         )
-        response = await self._client.send(request, stream=True)
+        response = await client.send(request, stream=True)
         try:
             content, _ = await read_bounded(response.aiter_bytes())
         finally:
@@ -74,7 +96,8 @@ class HttpxWire:
 
     async def close(self) -> None:
         """Closes all connections."""
-        await self._client.aclose()
+        for client in {self._client, *self._under_way}:
+            await client.aclose()
 
 
 @cache
