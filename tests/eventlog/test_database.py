@@ -160,6 +160,11 @@ def test_a_log_of_version_1_goes_on(tmp_path: Path, make_log: Callable[..., Sqli
     assert log.counts("chats") == Counts(pending=2, open=3, dead=1)
     assert log.recorded("events") == log.recorded("chats") == 6
     assert len(log.dead_letters("events")) == 2
+    oldest = {
+        name: standing.pending_since
+        for name, standing in log.standing(["events", "chats"]).exporters.items()
+    }
+    assert oldest == {"events": 100.0, "chats": 101.0}
     assert log.recover("events", repeat=True) == 1
     log.append(_record("e7"))
     # What the older version had in its journal comes first.
@@ -339,7 +344,11 @@ _DUE = {"exporter": "events", "now": 1.0, "limit": 10, "window": 1000}
         (_queries.UNFINISHED, ("events",), {"COVERING INDEX work_due"}),
         (_queries.SETTLED, ("events",), {"COVERING INDEX work_settled"}),
         (_queries.COUNT_AFTER, (5,), {"events_counted"}),
-        (_retention.UNFINISHED, ("s",), {"events_of_session", "PRIMARY KEY"}),
+        (
+            _retention.UNFINISHED,
+            ("s",),
+            {"events_of_session", "work USING PRIMARY KEY (exporter=? AND key=?)"},
+        ),
         (_retention._NEWEST, ("s",), {"events_of_session"}),
     ],
 )
@@ -351,8 +360,4 @@ def test_questions_use_an_index_and_sort_nothing(
     for index in indexes:
         assert any(index in line for line in plan), plan
     tables = ("work", "events")
-    assert not any(
-        line.startswith(f"SCAN {table}") and "INDEX" not in line
-        for line in plan
-        for table in tables
-    ), plan
+    assert not any(line.startswith(f"SCAN {table}") for line in plan for table in tables), plan

@@ -289,7 +289,7 @@ class EventLog(Protocol):
         """The dead letters of one exporter, or of all, oldest first."""
 
     def close(self) -> None:
-        """Closes the log. Closing twice is fine."""
+        """Closes the log, even when it raises ``EventLogError``. Closing twice is fine."""
 
     def after_fork(self) -> None:
         """Called in a forked child: lets go of the parent's connection, which must not be used, nor closed."""

@@ -100,7 +100,21 @@ CREATE INDEX work_settled ON work (exporter, state, events, delivered)
   WHERE state IN ('dead', 'unknown', 'skipped');
 """
 
-_STEPS = (_VERSION_1, _VERSION_2)
+_PENDING_SINCE = """
+-- When the oldest event was recorded of those that a unit of work has not delivered; NULL: there is none.
+ALTER TABLE work ADD COLUMN pending_since REAL;
+UPDATE work SET pending_since = (SELECT recorded_at FROM events WHERE seq = CASE
+    WHEN key LIKE 'event:%' THEN last_seq
+    ELSE (SELECT min(seq) FROM events WHERE session = substr(key, 9) AND kind = 'event'
+      AND seq > max(after_seq, delivered_seq)) END)
+  WHERE state <> 'done';
+DROP INDEX work_due;
+CREATE INDEX work_due ON work (exporter, state, due_at, last_seq, phase, events, delivered, pending_since);
+"""
+
+_VERSION_3 = _PENDING_SINCE
+
+_STEPS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """What leads from version 0, an empty file, to 1, to 2, and so on. A step that was released is never changed."""
 
 VERSION = len(_STEPS)

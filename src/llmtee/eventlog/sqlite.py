@@ -339,10 +339,15 @@ class SqliteLog:
     # -- its life ---------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Closes the log."""
-        if self._writer is not None:
-            self._writer.close()
-        self._database.close()
+        """Closes the log, whatever fails meanwhile."""
+        try:
+            if self._writer is not None:
+                self._ringer.close()
+                self._writer.close()
+        except OSError as error:
+            raise EventLogError(f"event log in {self.place}: {error}") from error
+        finally:
+            self._database.close()
 
     def after_fork(self) -> None:
         """Lets go of what is the parent's, in a forked child."""

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from llmtee import config, jsontext, registry
 from llmtee.delivery import Engine, ExporterStats, FlushReport, Stats, Tuning
+from llmtee.errors import EventLogError
 from llmtee.eventlog import (
     CANONICAL,
     END,
@@ -121,7 +122,8 @@ class Tee:
         self._inbox = Inbox(self._log, memory_events)
         self._engine: Engine | None = None
         self._starting = threading.RLock()
-        self._final: Stats | None = None
+        self._final: Stats | EventLogError | None = None
+        """Once it is closed: how it stood then, or why that is not known."""
         self._bugs = self._refused = 0
         self._seen_formats: set[str] = set()
         _life.add(self)
@@ -301,9 +303,15 @@ class Tee:
         return await asyncio.to_thread(self.flush, timeout)
 
     def stats(self) -> Stats:
-        """Live counters, positions and the last error of each exporter."""
+        """Live counters, positions and the last error of each exporter; of a closed Tee, as they were at its end.
+
+        Raises:
+            EventLogError: the event log cannot be read.
+        """
         if self._final is None:
             return self._stats()
+        if isinstance(self._final, EventLogError):
+            raise EventLogError(str(self._final)) from self._final
         return replace(self._final, refused=self._refused + self._inbox.refused)
 
     def dead_letters(self, exporter: str | None = None) -> list[DeadLetter]:
@@ -317,8 +325,13 @@ class Tee:
 
         Args:
             timeout: seconds that all of it may take.
+
+        Raises:
+            EventLogError: the event log cannot be read, so that nobody knows where the events stand. The Tee is closed
+                all the same.
         """
-        report = self._close(timeout)
+        self._close(timeout)
+        report = self._report()
         self._raise_bug()
         return report
 
@@ -335,9 +348,7 @@ class Tee:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close()
-        if kind is None:
-            self._raise_bug()
+        self._leave(kind)
 
     async def __aenter__(self) -> Self:
         return self
@@ -348,9 +359,13 @@ class Tee:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await asyncio.to_thread(self._close)
-        if kind is None:
+        await asyncio.to_thread(self._leave, kind)
+
+    def _leave(self, kind: type[BaseException] | None) -> None:
+        self._close()
+        if kind is None:  # else the block's own exception is the one to see
             self._raise_bug()
+            self._report()
 
     def _running(self) -> Engine | None:
         """The engine, started when it was not; ``None`` where it must not, and while the interpreter exits."""
@@ -433,21 +448,32 @@ class Tee:
             bugs=self._bugs + (0 if engine is None else len(engine.bugs)),
         )
 
-    def _close(self, timeout: float = 5.0) -> FlushReport:
-        if self._final is None:
-            end = time.monotonic() + timeout
+    def _close(self, timeout: float = 5.0) -> None:
+        """Closes whatever happens; what went wrong with the log is told by `stats`, and at once in the log lines."""
+        if self._final is not None:
+            return
+        end = time.monotonic() + timeout
+        try:
             if self._delivers:
                 self._drain(end - _GRACE_SHARE * timeout)
             else:
                 self._inbox.retry()
-            if self._engine is not None:
-                self._engine.stop(max(0.0, end - time.monotonic()))
-            self._inbox.give_up()
+        except EventLogError as error:
+            self._wrong(str(error))
+        if self._engine is not None:
+            self._engine.stop(max(0.0, end - time.monotonic()))
+        self._inbox.give_up()
+        try:
             self._final = self._stats()
+        except EventLogError as error:
+            self._wrong(f"{error}; the Tee is closed, and where its events stand is not known")
+            self._final = error
+        try:
             self._log.close()
-            self._inbox.give_up()  # what another thread was just about to record
-            _life.discard(self)
-        return self._report()
+        except EventLogError as error:
+            self._wrong(str(error))
+        self._inbox.give_up()  # what another thread was just about to record
+        _life.discard(self)
 
     def _raise_bug(self) -> None:
         """In strict mode, raises the first exception that was our own fault, once."""
