@@ -52,7 +52,7 @@ class Engine:
         exporters: Sequence[Exporter],
         tuning: Tuning,
         *,
-        before_look: Callable[[], None] = lambda: None,
+        before_look: Callable[[], None] | None = None,
     ) -> None:
         """Prepares, without any I/O.
 
@@ -97,6 +97,12 @@ class Engine:
     def abandon(self) -> None:
         """Frees what an engine holds whose thread could not be started."""
         self._loop.close()
+
+    def go_on_from(self, other: Engine) -> None:
+        """Before `start`: counts on from an engine that was stopped, with the same exporters."""
+        self.bugs, self.duplicates = other.bugs, other.duplicates
+        for chain, before in zip(self.chains, other.chains, strict=True):
+            chain.go_on_from(before)
 
     def notify(self) -> None:
         """There is a new record in a log in memory; one on disk says so by itself."""
@@ -225,7 +231,8 @@ class Engine:
             try:
                 if now - tidied >= _TIDY_SECONDS:
                     tidied = now
-                    self._before_look()
+                    if self._before_look is not None:
+                        self._before_look()
                     self._log.tidy(self._tuning.clock())
                 if await self._absorb_all():
                     last_record = now
@@ -246,7 +253,7 @@ class Engine:
 
     def _seconds_until_look(self, bell: Bell | None, asleep: bool) -> float | None:
         if self._log.directory is None:
-            return None
+            return None if self._before_look is None else _ASLEEP_SECONDS
         if not asleep:
             return _LOOK_SECONDS
         return _WITHOUT_BELL_SECONDS if bell is None else _ASLEEP_SECONDS

@@ -20,7 +20,7 @@ from llmtee.eventlog.protocol import (
     Work,
 )
 from llmtee.eventlog.sharing import Bell, Leadership, ring
-from llmtee.eventlog.sqlite import SqliteLog, open_log
+from llmtee.eventlog.sqlite import SqliteLog
 
 __all__ = [
     "CANONICAL",
@@ -41,6 +41,5 @@ __all__ = [
     "Standings",
     "Subscription",
     "Work",
-    "open_log",
     "ring",
 ]

@@ -40,7 +40,7 @@ class Database:
         Raises:
             OSError: the directory cannot be used.
             sqlite3.Error: the file cannot be opened.
-            EventLogError: a newer llmtee wrote it.
+            NewerEventLog: a newer llmtee wrote it.
         """
         self._directory = directory
         self._prepare = prepare
@@ -112,11 +112,11 @@ class Database:
         db.execute(begin)
         try:
             yield db
+            db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:  # some errors have ended it already
                 db.execute("ROLLBACK")
             raise
-        db.execute("COMMIT")
 
     def _open(self) -> sqlite3.Connection:
         if self._directory is None:

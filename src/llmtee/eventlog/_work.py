@@ -40,7 +40,7 @@ def take(db: sqlite3.Connection, subscription: Subscription, limit: int) -> int:
         (subscription.exporter, limit),
     ).fetchall()
     for row in rows:
-        _take(db, subscription, row)
+        take_entry(db, subscription, row)
     if rows:
         db.execute(
             "UPDATE exporters SET position = ? WHERE name = ?",
@@ -49,7 +49,8 @@ def take(db: sqlite3.Connection, subscription: Subscription, limit: int) -> int:
     return len(rows)
 
 
-def _take(db: sqlite3.Connection, subscription: Subscription, row: tuple[Any, ...]) -> None:
+def take_entry(db: sqlite3.Connection, subscription: Subscription, row: tuple[Any, ...]) -> None:
+    """Turns an entry (number, id, session, kind, time, error) into work."""
     seq, event_id, session, kind, at, error = row
     if kind == "undecodable":
         _insert_event(db, subscription.exporter, event_id, seq, at, error=error)
@@ -60,7 +61,7 @@ def _take(db: sqlite3.Connection, subscription: Subscription, row: tuple[Any, ..
             in_order_of = session if subscription.ordered else None
             _insert_event(db, subscription.exporter, event_id, seq, at, in_order_of=in_order_of)
     elif kind == "end":
-        _end_session(db, subscription, session)
+        end_session(db, subscription, session)
     else:
         _add_to_conversation(db, subscription, session, seq, at)
 
@@ -169,7 +170,8 @@ def _add_to_conversation(
         )
 
 
-def _end_session(db: sqlite3.Connection, subscription: Subscription, session: str) -> None:
+def end_session(db: sqlite3.Connection, subscription: Subscription, session: str) -> None:
+    """Closes what is open of a session."""
     newest = _newest_segment(db, subscription.exporter, session)
     if newest is not None and newest[2] == "pending":
         db.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from llmtee.errors import EventLogError
+from llmtee.errors import NewerEventLog
 
 _VERSION_1 = """
 CREATE TABLE journal (
@@ -124,11 +124,11 @@ def prepare(connection: sqlite3.Connection) -> None:
     """Brings a database to the version of this llmtee. One process at a time may call it.
 
     Raises:
-        EventLogError: a newer llmtee wrote the file.
+        NewerEventLog: a newer llmtee wrote the file.
     """
     version = _version(connection)
     if version > VERSION:
-        raise EventLogError(
+        raise NewerEventLog(
             f"the event log has version {version}, which this llmtee does not know (it knows {VERSION}); "
             "upgrade llmtee or name another directory"
         )

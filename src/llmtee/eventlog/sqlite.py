@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from llmtee.errors import EventLogError
-from llmtee.eventlog import _intake, _queries, _retention, _work
+from llmtee.eventlog import _intake, _moving, _queries, _retention, _work
 from llmtee.eventlog._backlog import JournalReader
 from llmtee.eventlog._database import Database
 from llmtee.eventlog.journal import JournalWriter
@@ -94,6 +94,8 @@ class SqliteLog:
         self._warn = warn
         self._unreadable: set[str] = set()
         self._forgot_after = 0
+        self._moved_to: str | None = None
+        """Of a log in memory: the directory that has taken it over."""
         try:
             self._database = Database(directory, prepare=self._register_all, warn=warn)
         except (OSError, sqlite3.Error) as error:
@@ -134,6 +136,8 @@ class SqliteLog:
 
     @_guarded
     def _append_in_memory(self, record: Record) -> None:
+        if self._moved_to is not None:
+            raise EventLogError(f"event log in {self.place}: moved to {self._moved_to}")
         if self.bound is not None and self._size >= self.bound:
             with self._database.transaction() as db:
                 names = self._subscriptions.keys()
@@ -336,6 +340,22 @@ class SqliteLog:
         """What the log has lost, by cause."""
         return _queries.counters(self._db)
 
+    @_guarded
+    def adopt(self, memory: SqliteLog) -> int:
+        """Takes over all that a log in memory holds; returns how many events that is.
+
+        Nobody may work on that log meanwhile, and what was claimed there must be recovered. Records that come to it
+        from then on are refused. When this fails nothing has changed, and that log goes on.
+
+        Raises:
+            EventLogError: it does not fit on the disk, say.
+        """
+        with memory._database.lock:
+            with self._database.transaction() as db:
+                moved = _moving.move(memory._db, db, self._subscriptions.values())
+            memory._moved_to = self.place
+        return moved
+
     # -- its life ---------------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -353,6 +373,7 @@ class SqliteLog:
         """Lets go of what is the parent's, in a forked child."""
         self._database.after_fork()
         self._size = self._appended = 0
+        self._moved_to = None
         if self._writer is not None:
             self._writer.after_fork()
 
@@ -380,30 +401,3 @@ class SqliteLog:
             if name not in self._unreadable:
                 self._unreadable.add(name)
                 self._warn(f"{name} in {self.place} cannot be read and is left alone: {reason}")
-
-
-def open_log(
-    directory: Path,
-    *,
-    bound: int,
-    warn: Callable[[str], None],
-    retention: Retention | None = None,
-    fsync: bool = False,
-) -> SqliteLog:
-    """The log in ``directory``, or one in memory of at most ``bound`` events where that cannot be written.
-
-    Args:
-        directory: as ``config.event_log_dir`` gives it.
-        bound: of the one in memory.
-        warn: is told, once, that nothing will survive the process, and why.
-        retention: of the one on disk.
-        fsync: whether `append` returns only when the record is on the disk itself.
-    """
-    try:
-        return SqliteLog(directory, retention=retention, fsync=fsync, warn=warn)
-    except EventLogError as error:
-        warn(
-            f"{error}. Events are kept in memory only (at most {bound}) and are lost when this process ends; "
-            "make the directory writable, or name another with Tee(dir=…) or LLMTEE_DIR"
-        )
-        return SqliteLog(None, bound=bound, warn=warn)

@@ -21,10 +21,11 @@ from llmtee.eventlog import (
     CANONICAL,
     END,
     DeadLetter,
+    EventLog,
     Record,
     Retention,
+    SqliteLog,
     Standings,
-    open_log,
     ring,
 )
 from llmtee.eventlog.sharing import HURRY
@@ -37,11 +38,14 @@ from llmtee.spec import ExporterSettings
 from llmtee.tee import _life, _scope
 from llmtee.tee._exporters import resolve_exporters
 from llmtee.tee._guard import Guard
+from llmtee.tee._home import Home
 from llmtee.tee._inbox import Inbox
 
 logger = logging.getLogger("llmtee")
 
 _POLL_SECONDS = 0.05
+_MOVE_SECONDS = 5.0
+"""That requests under way have left when the log moves from memory to the disk."""
 _GRACE_SHARE = 0.2
 """Of the time that `close` has, for requests that are still under way when the flush gave up."""
 
@@ -108,20 +112,22 @@ class Tee:
         self._strict = strict
         self.exit_timeout = exit_timeout
         """Seconds that the hook at exit may take."""
-        self._log = open_log(
+        self._home = Home(
             config.event_log_dir(dir),
+            self._exporters,
             bound=memory_events,
-            warn=logger.warning,
             retention=retention,
             fsync=fsync,
         )
-        # From memory, no other process could deliver.
-        self._delivers = deliver or self._log.directory is None
-        for exporter in self._exporters:
-            self._log.register(exporter.subscription)
+        self._log: EventLog = self._home.log
+        self._may_deliver = deliver
         self._inbox = Inbox(self._log, memory_events)
         self._engine: Engine | None = None
+        self._engine_before: Engine | None = None
+        """Stopped when the log moved."""
         self._starting = threading.RLock()
+        self._moving = threading.RLock()
+        """Held by whoever moves the log from memory to the disk, or closes."""
         self._final: Stats | EventLogError | None = None
         """Once it is closed: how it stood then, or why that is not known."""
         self._bugs = self._refused = 0
@@ -376,8 +382,11 @@ class Tee:
                         self._log,
                         self._exporters,
                         self._tuning,
-                        before_look=self._inbox.retry,
+                        before_look=self._look_around,
                     )
+                    if self._engine_before is not None:
+                        engine.go_on_from(self._engine_before)
+                        self._engine_before = None
                     try:
                         engine.start()
                     except RuntimeError:
@@ -385,6 +394,42 @@ class Tee:
                         return None
                     self._engine = engine
         return self._engine
+
+    @property
+    def _delivers(self) -> bool:
+        """Whether this process may deliver. From memory, no other could."""
+        return self._may_deliver or self._log.directory is None
+
+    def _look_around(self) -> None:
+        """Now and then, in the engine's thread: does the disk take what it did not take before?"""
+        self._inbox.retry()
+        if self._home.is_away and (found := self._home.look()) is not None:
+            # Not in this thread, which has to end for it.
+            mover = threading.Thread(target=self._come_home, args=(found,), name="llmtee-move")
+            try:
+                mover.start()
+            except RuntimeError:  # the interpreter exits; closing will look once more
+                found.close()
+
+    def _come_home(self, found: SqliteLog) -> None:
+        with self._moving:
+            if self._final is None and self._home.is_away:
+                self._move(found, _MOVE_SECONDS)
+                self._running()
+            else:
+                found.close()
+
+    def _move(self, found: SqliteLog, grace: float) -> None:
+        """Moves the log from memory to the disk. Delivery stands still meanwhile; recording goes on."""
+        if self._engine is not None:
+            self._engine.stop(grace)
+        with self._inbox.moving():
+            if self._home.move(found):
+                self._inbox.switch(self._home.log)
+                self._log = self._home.log
+        with self._starting:
+            self._engine_before, self._engine = self._engine, None
+        self._inbox.retry()
 
     def _drain(self, deadline: float) -> None:
         self._inbox.retry()
@@ -396,9 +441,10 @@ class Tee:
         elif engine is None or engine.drain(deadline - time.monotonic()):
             return
         # Another process delivers: what it does is seen in the event log, unless it ends and this one takes over.
+        # Or the log moves just now.
         while (left := deadline - time.monotonic()) > 0 and self._is_pending():
-            if engine is not None and engine.leading:
-                engine.drain(left)
+            engine = self._engine
+            if engine is not None and engine.leading and engine.drain(left):
                 return
             time.sleep(_POLL_SECONDS)
 
@@ -450,9 +496,12 @@ class Tee:
 
     def _close(self, timeout: float = 5.0) -> None:
         """Closes whatever happens; what went wrong with the log is told by `stats`, and at once in the log lines."""
-        if self._final is not None:
-            return
         end = time.monotonic() + timeout
+        with self._moving:
+            if self._final is None:
+                self._end(timeout, end)
+
+    def _end(self, timeout: float, end: float) -> None:
         try:
             if self._delivers:
                 self._drain(end - _GRACE_SHARE * timeout)
@@ -462,6 +511,8 @@ class Tee:
             self._wrong(str(error))
         if self._engine is not None:
             self._engine.stop(max(0.0, end - time.monotonic()))
+        if self._home.is_away and (found := self._home.look()) is not None:
+            self._move(found, 0.0)
         self._inbox.give_up()
         try:
             self._final = self._stats()
@@ -492,10 +543,10 @@ class Tee:
             self._engine.after_fork()
             self._engine = None
         self._starting = threading.RLock()
+        self._moving = threading.RLock()
         self._log.after_fork()
         if self._log.directory is None:
-            for exporter in self._exporters:
-                self._log.register(exporter.subscription)
+            self._home.register()
         self._inbox.after_fork()
 
 
