@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import threading
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from llmtee.delivery import Tuning
 from llmtee.errors import EventLogError
 from llmtee.eventlog import SqliteLog
 from llmtee.model import ModelCall, conversation_id
@@ -241,3 +243,44 @@ def test_closing_moves_what_is_pending_to_a_directory_that_works_by_then(
     acme.key = "acme-secret-key"
     assert make_tee(exporter()).flush()["acme"].delivered == 1
     assert acme.stored_ids() == [event]
+
+
+# ── deleted in use ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_directory_that_is_deleted_in_use_comes_back_and_nothing_is_sent_twice(
+    acme: Any, exporter: Make, make_tee: Make, call: Call, tmp_path: Path, caplog: Any
+) -> None:
+    tee = make_tee(exporter(idempotent=False))
+    ids = [tee.record(call()) for _ in range(5)]
+    assert tee.flush()["acme"].delivered == 5
+    acme.key = "another"
+    ids += [tee.record(call()) for _ in range(5)]
+    _eventually(lambda: tee.stats()["acme"].paused)
+    shutil.rmtree(tmp_path / "log")
+    ids += [tee.record(call()) for _ in range(5)]
+    _eventually(lambda: "who delivers is settled anew" in caplog.text)
+    _eventually(lambda: tee.stats().delivering)
+    acme.key = "acme-secret-key"
+    report = tee.flush(60)
+    assert (report["acme"].delivered, report["acme"].total) == (15, 15)
+    assert sorted(item["id"] for item in acme.stored) == sorted(ids)
+    assert tee.stats().recorded == 15
+    assert caplog.text.count("settled anew") == 1
+
+
+def test_of_two_tees_one_delivers_also_when_the_lock_is_deleted(
+    acme: Any, exporter: Make, make_tee: Make, call: Call, tmp_path: Path
+) -> None:
+    tuning = Tuning(election=0.01)
+    both = [make_tee(exporter(idempotent=False), tuning=tuning) for _ in range(2)]
+    ids = [tee.record(call()) for tee in both for _ in range(5)]
+    acme.wait_for(lambda: len(acme.stored) == 10)
+    for _ in range(3):
+        (tmp_path / "log" / "delivering.lock").unlink()
+        ids += [tee.record(call()) for tee in both for _ in range(5)]
+        acme.wait_for(lambda: len(acme.stored) >= len(ids))
+        _eventually(lambda: [tee.stats().delivering for tee in both].count(True) == 1)
+    assert sorted(item["id"] for item in acme.stored) == sorted(ids)
+    stats = both[0].stats()["acme"].counts
+    assert (stats.delivered, stats.total) == (len(ids), len(ids))

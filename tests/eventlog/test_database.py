@@ -227,16 +227,23 @@ def test_damage_that_is_found_in_use_costs_one_step(
     assert caplog.text.count("is damaged") == 1
 
 
-def test_a_database_that_was_deleted_is_made_anew(
-    tmp_path: Path, make_log: Callable[..., SqliteLog]
+def test_a_database_that_was_deleted_is_made_anew_from_what_is_still_open(
+    tmp_path: Path, make_log: Callable[..., SqliteLog], caplog: Any
 ) -> None:
-    log = make_log(EVENTS)
-    log.absorb([], [_entry()])
+    log, other = make_log(EVENTS), make_log(EVENTS)
+    entry = _entry()
+    log.absorb([], [entry])
+    other.append(_record("a"))
     for path in (tmp_path / "log").glob("events.db*"):
         path.unlink()
-    log.append(_record("a"))
+    assert log.outcome("events", entry.id) == "pending"
+    assert other.counts("events") == Counts(pending=2)
     assert _absorb(log) == ["a"]
-    assert log.counts("events") == Counts(pending=1)
+    assert other.counts("events") == log.counts("events") == Counts(pending=2)
+    assert caplog.text.count("was deleted while it was in use") == 1
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "log").glob("events.db*")} == {
+        0o600
+    }
 
 
 # ── what it forgets ─────────────────────────────────────────────────────────────────────────────────────────────

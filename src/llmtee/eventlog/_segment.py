@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
+from llmtee.eventlog._directory import identity_of, is_file
+
 SUFFIX: Final = ".journal"
 NEW_SUFFIX: Final = ".journal-new"
 """Of a segment that is being made: it has no lock yet, and would look complete."""
@@ -113,6 +115,7 @@ class SegmentWriter:
             header += crc32(header).to_bytes(4, sys.byteorder)
             self._map[: len(header)] = header
             self._words = memoryview(self._map).cast("I")
+            self._identity = identity_of(self._file)
             being_made.rename(path)
         except BaseException:
             os.close(self._file)
@@ -149,6 +152,26 @@ class SegmentWriter:
             # Broken off after the length was written: that frame is valid. Or else somebody damaged the file.
             tail = self._tail = min(tail + frame_bytes(length), self.size)
         return tail
+
+    def is_gone(self) -> bool:
+        """Whether the file was deleted or moved away, so that nobody will read it.
+
+        Raises:
+            OSError: nobody can say.
+        """
+        return not is_file(self.path, self._identity)
+
+    def bodies(self, position: int) -> list[bytes]:
+        """The bodies of the whole frames after ``position``, an ``end`` of a frame or 0."""
+        found = []
+        place, end = max(position, HEADER_BYTES), self._heal()
+        while place < end:
+            length, check = FRAME.unpack_from(self._map, place)
+            body = self._map[place + FRAME.size : place + FRAME.size + length]
+            if checksum(body, crc32(b"", self._seed ^ length)) == check:
+                found.append(body)
+            place += frame_bytes(length)
+        return found
 
     def sync(self) -> None:
         """Puts what was appended on the disk itself.

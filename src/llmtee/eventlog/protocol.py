@@ -212,6 +212,12 @@ class EventLog(Protocol):
     def try_again(self) -> None:
         """The next `append` tries to write even though the last one failed just now."""
 
+    def look(self) -> None:
+        """Notices that the directory, or a file in it, was deleted, and makes it anew with what this process still has.
+
+        To be called now and then, by every process.
+        """
+
     def journal(self, limit: int) -> list[tuple[int | Place, Record]]:
         """The oldest records that are not decoded yet, each with its place."""
 

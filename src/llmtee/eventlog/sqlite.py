@@ -104,7 +104,11 @@ class SqliteLog:
         self._writer: JournalWriter | None = None
         if directory is not None:
             self._writer = JournalWriter(
-                directory, max_bytes=self.retention.journal_bytes, fsync=fsync
+                directory,
+                max_bytes=self.retention.journal_bytes,
+                fsync=fsync,
+                absorbed=self._absorbed,
+                warn=warn,
             )
             self._reader = JournalReader(directory)
             self._ringer = Ringer(directory)
@@ -133,6 +137,25 @@ class SqliteLog:
         """The next `append` tries to write even though the last one failed just now."""
         if self._writer is not None:
             self._writer.try_again()
+
+    def look(self) -> None:
+        """Notices that files were deleted, and makes them anew."""
+        if self._writer is not None:
+            self.behind("")  # any question opens the database again
+            self._writer.look()
+
+    def _absorbed(self, segment: str) -> int:
+        """How far a segment was read that is gone."""
+        if self.directory is not None:
+            self._ringer = Ringer(self.directory)  # its file is gone too, most likely
+        try:
+            return self._position_in(segment)
+        except EventLogError:
+            return 0  # what was read comes again, and is known by its id
+
+    @_guarded
+    def _position_in(self, segment: str) -> int:
+        return _queries.positions(self._db).get(segment, 0)
 
     @_guarded
     def _append_in_memory(self, record: Record) -> None:
