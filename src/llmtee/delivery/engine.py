@@ -82,7 +82,7 @@ class Engine:
         self._unreadable_lines, self._log_lines = Limited(), Limited()
         self._intake_lock = asyncio.Lock()
         self._deadline = 0.0
-        self._hurries: set[asyncio.Task[None]] = set()
+        self._hurries: set[asyncio.Task[bool]] = set()
         self._lock = None if log.directory is None else Leadership(log.directory)
         self._thread = threading.Thread(target=self._run, name="llmtee", daemon=True)
 
@@ -123,15 +123,14 @@ class Engine:
             ring(self._log.directory, HURRY)
             return False
         try:
-            done: Future[None] = asyncio.run_coroutine_threadsafe(self._drain(), self._loop)
+            done: Future[bool] = asyncio.run_coroutine_threadsafe(self._drain(), self._loop)
         except RuntimeError:
             return False
         try:
-            done.result(max(0.0, deadline - time.monotonic()))
+            return done.result(max(0.0, deadline - time.monotonic()))
         except TimeoutError:
             done.cancel()
             return False
-        return True
 
     def stop(self, grace: float) -> None:
         """Lets requests under way finish for ``grace`` seconds, then ends the thread."""
@@ -325,9 +324,12 @@ class Engine:
         if self._log_lines.may(self._tuning.clock()):
             logger.warning("%s", error)
 
-    async def _drain(self) -> None:
+    async def _drain(self) -> bool:
+        """Whether all was done that can be; false when the right to deliver was lost meanwhile."""
+        chains = self.chains
         try:
             await self._absorb_all()
         except EventLogError as error:  # full, say: what is in it already may go and make room
             self._log_failed(error)
-        await asyncio.gather(*(chain.drained() for chain in self.chains))
+        await asyncio.gather(*(chain.drained() for chain in chains))
+        return chains is self.chains and not self._lost.is_set()
