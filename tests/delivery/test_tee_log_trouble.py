@@ -17,7 +17,7 @@ import pytest
 
 from llmtee.delivery import Tuning
 from llmtee.errors import EventLogError
-from llmtee.eventlog import Counts, SqliteLog
+from llmtee.eventlog import Counts, Retention, SqliteLog
 from llmtee.model import ModelCall, conversation_id
 
 Call = Callable[..., ModelCall]
@@ -283,3 +283,32 @@ def test_of_two_tees_one_delivers_also_when_the_lock_is_deleted(
         _eventually(lambda: [tee.stats().delivering for tee in both].count(True) == 1)
     assert sorted(item["id"] for item in acme.stored) == sorted(ids)
     _eventually(lambda: both[0].stats()["acme"].counts == Counts(delivered=40))
+
+
+# ── room ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_vacuum_gives_back_what_was_forgotten(
+    acme: Any, exporter: Make, make_tee: Make, call: Call, tmp_path: Path
+) -> None:
+    tee = make_tee(exporter(), retention=Retention(keep_seconds=0.0))
+    ids = [tee.record(call("x" * 100_000)) for _ in range(20)]
+    assert tee.flush()["acme"].delivered == len(ids)
+    tee._log.tidy(time.time() + 60)
+    tee.vacuum()
+    assert (tmp_path / "log" / "events.db").stat().st_size < 300_000
+    ids.append(tee.record(call()))
+    assert tee.flush()["acme"].delivered == len(ids)
+    tee.close()
+    with pytest.raises(EventLogError, match="closed"):
+        tee.vacuum()
+
+
+def test_vacuum_of_a_log_in_memory_does_nothing(
+    exporter: Make, make_tee: Make, call: Call, tmp_path: Path
+) -> None:
+    (tmp_path / "log").write_text("a file stands in the way")
+    tee = make_tee(exporter())
+    tee.vacuum()
+    tee.record(call())
+    assert tee.flush()["acme"].delivered == 1

@@ -227,6 +227,9 @@ class EventLog(Protocol):
     def tidy(self, now: float) -> None:
         """Deletes what is not needed any more, a little at a time. For the process that delivers, now and then."""
 
+    def vacuum(self) -> None:
+        """Makes the file as small as it can be. Takes a while, and as much room again, when it is large."""
+
     def register(self, subscription: Subscription) -> None:
         """Makes an exporter known. A new one starts at the end of the log, or as ``replay`` says at its beginning."""
 

@@ -234,6 +234,8 @@ class SqliteLog:
     @_guarded
     def vacuum(self) -> None:
         """Makes the file as small as it can be. Takes a while, and as much room again, when it is large."""
+        if self.directory is None:
+            return
         self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # files of version 1 learn it here
         self._db.execute("VACUUM")
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

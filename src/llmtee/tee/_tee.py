@@ -324,6 +324,17 @@ class Tee:
         """What will never arrive at an exporter (or at any), with reason, request and answer, oldest first."""
         return self._log.dead_letters(exporter)
 
+    def vacuum(self) -> None:
+        """Makes the file of the event log as small as it can be, after much was forgotten.
+
+        Delivery waits meanwhile, about a second for 100 MB, and the disk needs as much room again. What `retention` lets
+        go gives its room back by itself, so that this is seldom needed. A log in memory is left as it is.
+
+        Raises:
+            EventLogError: the log is closed, there is no room, or another process is busy with it.
+        """
+        self._log.vacuum()
+
     def close(self, timeout: float = 5.0) -> FlushReport:
         """Flushes, and stops delivery. What is still pending is delivered by the next Tee on the directory.
 
