@@ -159,7 +159,9 @@ def test_a_log_that_began_in_memory_comes_to_its_directory(
     assert {other.outcome("acme", event) for event in (*pending, later)} == {"pending"}
     other.close()
     acme.key = "acme-secret-key"
-    assert tee.flush()["acme"].delivered == 7
+    _eventually(
+        lambda: tee.flush()["acme"].delivered == 7
+    )  # an answer to the wrong key may still come
     assert sorted(acme.stored_ids()) == sorted([*delivered, *pending, later])
 
 
@@ -179,8 +181,8 @@ def test_what_the_directory_holds_already_stays_and_is_delivered_too(
     (tmp_path / "aside").rename(tmp_path / "parent")
     _eventually(lambda: tee.stats().directory == directory)
     acme.key = "acme-secret-key"
-    report = tee.flush()
-    assert (report["acme"].delivered, report["acme-upserts"].delivered) == (2, 2)
+    both = ("acme", "acme-upserts")
+    _eventually(lambda: [tee.flush()[name].delivered for name in both] == [2, 2])
     assert {early, late} <= set(acme.stored_ids())
     # The conversation is whole, with what stood on the disk and what came in memory.
     sent = [one["texts"] for one in acme.stored if one["id"] == conversation_id("s")]
@@ -210,7 +212,7 @@ def test_threads_that_record_meanwhile_lose_nothing(
     for thread in threads:
         thread.join()
     recorded = sorted(one for own in ids for one in own)
-    assert tee.flush(60)["acme"].delivered == len(recorded)
+    _eventually(lambda: tee.flush()["acme"].delivered == len(recorded))
     assert sorted(acme.stored_ids()) == recorded
     stats = tee.stats()
     assert (stats.recorded, stats.refused) == (len(recorded), 0)
@@ -262,8 +264,7 @@ def test_a_directory_that_is_deleted_in_use_comes_back_and_nothing_is_sent_twice
     _eventually(lambda: "who delivers is settled anew" in caplog.text)
     _eventually(lambda: tee.stats().delivering)
     acme.key = "acme-secret-key"
-    report = tee.flush(60)
-    assert (report["acme"].delivered, report["acme"].total) == (15, 15)
+    _eventually(lambda: tee.flush()["acme"] == Counts(delivered=15))
     assert sorted(item["id"] for item in acme.stored) == sorted(ids)
     assert tee.stats().recorded == 15
     assert caplog.text.count("settled anew") == 1

@@ -327,7 +327,7 @@ class Tee:
     def vacuum(self) -> None:
         """Makes the file of the event log as small as it can be, after much was forgotten.
 
-        Delivery waits meanwhile, about a second for 100 MB, and the disk needs as much room again. What `retention` lets
+        Delivery waits meanwhile, a second of the processor for some 100 MB, and the disk needs as much room again. What `retention` lets
         go gives its room back by itself, so that this is seldom needed. A log in memory is left as it is.
 
         Raises:
