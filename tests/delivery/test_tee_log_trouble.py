@@ -15,13 +15,20 @@ from typing import Any
 
 import pytest
 
-from llmtee.delivery import Tuning
+from llmtee.delivery import Tuning, engine
 from llmtee.errors import EventLogError
 from llmtee.eventlog import Counts, Retention, SqliteLog
 from llmtee.model import ModelCall, conversation_id
 
 Call = Callable[..., ModelCall]
 Make = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Delivery looks after its log more often than once a second, so that nobody waits here."""
+    monkeypatch.setattr(engine, "_TIDY_SECONDS", 0.05)
+    monkeypatch.setattr(engine, "_ASLEEP_SECONDS", 0.05)
 
 
 def _eventually(predicate: Callable[[], object]) -> None:

@@ -45,7 +45,7 @@ logger = logging.getLogger("llmtee")
 
 _POLL_SECONDS = 0.05
 _MOVE_SECONDS = 5.0
-"""That requests under way have left when the log moves from memory to the disk."""
+"""For requests under way when the log moves from memory to the disk."""
 _GRACE_SHARE = 0.2
 """Of the time that `close` has, for requests that are still under way when the flush gave up."""
 
@@ -85,7 +85,7 @@ class Tee:
             exporters: where to deliver to, such as ``HoneyHive(project="Simple RAG")``. What they leave open comes
                 from the environment or the settings file (see ``llmtee.config``).
             dir: directory of the event log; else ``LLMTEE_DIR``, else the settings file, else ``./.llmtee``.
-                Where it cannot be written, events are kept in memory, with a warning and ``stats().directory`` None.
+                Until it can be written, events are kept in memory, with a warning and ``stats().directory`` None.
             redact: what is taken out of everything recorded, before it is stored or told anywhere: names of
                 detectors and field paths, such as ``"secrets,email,properties.notes"``, or a ``Redaction``.
             deliver: whether this process may deliver. False: it only records, needs no keys, and `close` waits for
@@ -327,8 +327,9 @@ class Tee:
     def vacuum(self) -> None:
         """Makes the file of the event log as small as it can be, after much was forgotten.
 
-        Delivery waits meanwhile, a second of the processor for some 100 MB, and the disk needs as much room again. What `retention` lets
-        go gives its room back by itself, so that this is seldom needed. A log in memory is left as it is.
+        Delivery waits meanwhile, a second of the processor for some 100 MB, and the disk needs as much room again. What
+        ``retention`` lets go gives its room back by itself, so that this is seldom needed. A log in memory is left as
+        it is.
 
         Raises:
             EventLogError: the log is closed, there is no room, or another process is busy with it.
@@ -423,23 +424,26 @@ class Tee:
                 found.close()
 
     def _come_home(self, found: SqliteLog) -> None:
-        with self._moving:
-            if self._final is None and self._home.is_away:
-                self._move(found, _MOVE_SECONDS)
-                self._running()
-            else:
-                found.close()
-
-    def _move(self, found: SqliteLog, grace: float) -> None:
         """Moves the log from memory to the disk. Delivery stands still meanwhile; recording goes on."""
-        if self._engine is not None:
-            self._engine.stop(grace)
+        with self._moving:
+            if self._final is not None or not self._home.is_away:
+                found.close()
+                return
+            before = self._engine
+            if before is not None:
+                before.stop(_MOVE_SECONDS)
+            self._move(found)
+            with self._starting:
+                self._engine_before, self._engine = before, None
+            if self._running() is None and before is not None:
+                self._bugs += len(before.bugs)
+                self._engine_before = None
+
+    def _move(self, found: SqliteLog) -> None:
         with self._inbox.moving():
             if self._home.move(found):
                 self._inbox.switch(self._home.log)
                 self._log = self._home.log
-        with self._starting:
-            self._engine_before, self._engine = self._engine, None
         self._inbox.retry()
 
     def _drain(self, deadline: float) -> None:
@@ -523,7 +527,7 @@ class Tee:
         if self._engine is not None:
             self._engine.stop(max(0.0, end - time.monotonic()))
         if self._home.is_away and (found := self._home.look()) is not None:
-            self._move(found, 0.0)
+            self._move(found)
         self._inbox.give_up()
         try:
             self._final = self._stats()
