@@ -300,7 +300,7 @@ def test_vacuum_gives_back_what_was_forgotten(
     acme: Any, exporter: Make, make_tee: Make, call: Call, tmp_path: Path
 ) -> None:
     tee = make_tee(exporter(), retention=Retention(keep_seconds=0.0))
-    ids = [tee.record(call("x" * 100_000)) for _ in range(20)]
+    ids = [tee.record(call("x" * 100_000)) for _ in range(10)]
     assert tee.flush()["acme"].delivered == len(ids)
     tee._log.tidy(time.time() + 60)
     tee.vacuum()

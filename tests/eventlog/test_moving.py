@@ -75,7 +75,7 @@ def _work(log: SqliteLog, subscription: Subscription, how: str, now: float) -> N
 
 
 @given(before=_STEPS, meanwhile=_STEPS, restarted=st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_every_event_stands_where_it_stood(
     before: list[Any], meanwhile: list[Any], restarted: bool
 ) -> None:
