@@ -15,13 +15,15 @@ from llmtee.eventlog.protocol import (
     Record,
     Retention,
     Settlement,
+    Standing,
+    Standings,
     State,
     Story,
     Subscription,
     Work,
 )
 from llmtee.eventlog.sharing import Bell, Leadership, ring
-from llmtee.eventlog.sqlite import SqliteLog, open_log
+from llmtee.eventlog.sqlite import SqliteLog
 
 __all__ = [
     "CANONICAL",
@@ -39,10 +41,11 @@ __all__ = [
     "Retention",
     "Settlement",
     "SqliteLog",
+    "Standing",
+    "Standings",
     "State",
     "Story",
     "Subscription",
     "Work",
-    "open_log",
     "ring",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from llmtee.errors import EventLogError
+from llmtee.errors import NewerEventLog
 
 _VERSION_1 = """
 CREATE TABLE journal (
@@ -100,7 +100,7 @@ CREATE INDEX work_settled ON work (exporter, state, events, delivered)
   WHERE state IN ('dead', 'unknown', 'skipped');
 """
 
-_VERSION_3 = """
+_STATES = """
 -- What was assembled of a session up to an event. Derived: it may be behind, or missing.
 CREATE TABLE states (
   session TEXT NOT NULL,
@@ -118,6 +118,20 @@ UPDATE work SET dated_at = strftime('%s', 'now') WHERE due_at > strftime('%s', '
 CREATE INDEX work_dated ON work (exporter, dated_at) WHERE state = 'pending' AND dated_at IS NOT NULL;
 """
 
+_PENDING_SINCE = """
+-- When the oldest event was recorded of those that a unit of work has not delivered; NULL: there is none.
+ALTER TABLE work ADD COLUMN pending_since REAL;
+UPDATE work SET pending_since = (SELECT recorded_at FROM events WHERE seq = CASE
+    WHEN key LIKE 'event:%' THEN last_seq
+    ELSE (SELECT min(seq) FROM events WHERE session = substr(key, 9) AND kind = 'event'
+      AND seq > max(after_seq, delivered_seq)) END)
+  WHERE state <> 'done';
+DROP INDEX work_due;
+CREATE INDEX work_due ON work (exporter, state, due_at, last_seq, phase, events, delivered, pending_since);
+"""
+
+_VERSION_3 = _STATES + _PENDING_SINCE
+
 _STEPS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """What leads from version 0, an empty file, to 1, to 2, and so on. A step that was released is never changed."""
 
@@ -128,11 +142,11 @@ def prepare(connection: sqlite3.Connection) -> None:
     """Brings a database to the version of this llmtee. One process at a time may call it.
 
     Raises:
-        EventLogError: a newer llmtee wrote the file.
+        NewerEventLog: a newer llmtee wrote the file.
     """
     version = _version(connection)
     if version > VERSION:
-        raise EventLogError(
+        raise NewerEventLog(
             f"the event log has version {version}, which this llmtee does not know (it knows {VERSION}); "
             "upgrade llmtee or name another directory"
         )

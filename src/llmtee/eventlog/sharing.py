@@ -9,6 +9,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from llmtee.eventlog._directory import identity_of, is_file, make_directory
+
 LOCK_FILE = "delivering.lock"
 OPENING_FILE = "opening.lock"
 BELL_FILE = "bell"
@@ -50,6 +52,7 @@ class Leadership:
         """
         if self._file is not None:
             return True
+        make_directory(self._path.parent)
         # flock, unlike lockf, also keeps apart two Tees of one process, and is not lost by closing another copy.
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -58,7 +61,16 @@ class Leadership:
             os.close(file)
             return False
         self._file = file
-        return True
+        if not self.is_held():  # deleted between the two
+            self.drop()
+        return self._file is not None
+
+    def is_held(self) -> bool:
+        """Whether the lock still keeps others out: when its file was deleted, they lock a new one."""
+        try:
+            return self._file is not None and is_file(self._path, identity_of(self._file))
+        except OSError:
+            return False
 
     def release(self) -> None:
         """Lets another process deliver."""
@@ -130,9 +142,14 @@ class Ringer:
 
     def news(self) -> None:
         """There is a new record. Costs nothing unless the deliverer sleeps."""
-        if self._sleeps is not None and self._sleeps[0]:
-            self._sleeps[0] = 0
+        sleeps = self._sleeps
+        if sleeps is not None and sleeps[0]:
+            sleeps[0] = 0
             ring(self._directory, NEW)
+
+    def close(self) -> None:
+        """Rings no more. The page is given back when no thread is in `news` any more."""
+        self._sleeps = None
 
 
 def _mapped(path: Path) -> mmap.mmap:

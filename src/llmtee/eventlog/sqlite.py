@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from llmtee.errors import EventLogError
-from llmtee.eventlog import _intake, _queries, _retention, _states, _work
+from llmtee.eventlog import _intake, _moving, _queries, _retention, _states, _work
 from llmtee.eventlog._backlog import JournalReader
 from llmtee.eventlog._database import Database
 from llmtee.eventlog.journal import JournalWriter
@@ -25,6 +25,7 @@ from llmtee.eventlog.protocol import (
     Record,
     Retention,
     Settlement,
+    Standings,
     State,
     Story,
     Subscription,
@@ -96,6 +97,8 @@ class SqliteLog:
         self._warn = warn
         self._unreadable: set[str] = set()
         self._forgot_after = 0
+        self._moved_to: str | None = None
+        """Of a log in memory: the directory that has taken it over."""
         try:
             self._database = Database(directory, prepare=self._register_all, warn=warn)
         except (OSError, sqlite3.Error) as error:
@@ -104,7 +107,11 @@ class SqliteLog:
         self._writer: JournalWriter | None = None
         if directory is not None:
             self._writer = JournalWriter(
-                directory, max_bytes=self.retention.journal_bytes, fsync=fsync
+                directory,
+                max_bytes=self.retention.journal_bytes,
+                fsync=fsync,
+                absorbed=self._absorbed,
+                warn=warn,
             )
             self._reader = JournalReader(directory)
             self._ringer = Ringer(directory)
@@ -134,8 +141,29 @@ class SqliteLog:
         if self._writer is not None:
             self._writer.try_again()
 
+    def look(self) -> None:
+        """Notices that files were deleted, and makes them anew."""
+        if self._writer is not None:
+            self.behind("")  # any question opens the database again
+            self._writer.look()
+
+    def _absorbed(self, segment: str) -> int:
+        """How far a segment was read that is gone."""
+        if self.directory is not None:
+            self._ringer = Ringer(self.directory)  # its file is gone too, most likely
+        try:
+            return self._position_in(segment)
+        except EventLogError:
+            return 0  # what was read comes again, and is known by its id
+
+    @_guarded
+    def _position_in(self, segment: str) -> int:
+        return _queries.positions(self._db).get(segment, 0)
+
     @_guarded
     def _append_in_memory(self, record: Record) -> None:
+        if self._moved_to is not None:
+            raise EventLogError(f"event log in {self.place}: moved to {self._moved_to}")
         if self.bound is not None and self._size >= self.bound:
             with self._database.transaction() as db:
                 names = self._subscriptions.keys()
@@ -209,6 +237,8 @@ class SqliteLog:
     @_guarded
     def vacuum(self) -> None:
         """Makes the file as small as it can be. Takes a while, and as much room again, when it is large."""
+        if self.directory is None:
+            return
         self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # files of version 1 learn it here
         self._db.execute("VACUUM")
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -327,10 +357,14 @@ class SqliteLog:
         return _queries.unfinished(self._db, exporter)
 
     @_guarded
+    def standing(self, exporters: Iterable[str]) -> Standings:
+        """Where each of these exporters stands, all of the same moment."""
+        with self._whole() as (db, waiting):
+            return _queries.standings(db, exporters, waiting)
+
     def counts(self, exporter: str) -> Counts:
         """How many events stand where."""
-        with self._whole() as (db, waiting):
-            return _queries.counts(db, exporter, waiting)
+        return self.standing([exporter]).exporters[exporter].counts
 
     @_guarded
     def position(self, exporter: str) -> int:
@@ -369,18 +403,40 @@ class SqliteLog:
         """How many states could not be read."""
         return _states.discarded(self._db)
 
+    @_guarded
+    def adopt(self, memory: SqliteLog) -> int:
+        """Takes over all that a log in memory holds; returns how many events that is.
+
+        Nobody may work on that log meanwhile, and what was claimed there must be recovered. Records that come to it
+        from then on are refused. When this fails nothing has changed, and that log goes on.
+
+        Raises:
+            EventLogError: it does not fit on the disk, say.
+        """
+        with memory._database.lock:
+            with self._database.transaction() as db:
+                moved = _moving.move(memory._db, db, self._subscriptions.values())
+            memory._moved_to = self.place
+        return moved
+
     # -- its life ---------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Closes the log."""
-        if self._writer is not None:
-            self._writer.close()
-        self._database.close()
+        """Closes the log, whatever fails meanwhile."""
+        try:
+            if self._writer is not None:
+                self._ringer.close()
+                self._writer.close()
+        except OSError as error:
+            raise EventLogError(f"event log in {self.place}: {error}") from error
+        finally:
+            self._database.close()
 
     def after_fork(self) -> None:
         """Lets go of what is the parent's, in a forked child."""
         self._database.after_fork()
         self._size = self._appended = 0
+        self._moved_to = None
         if self._writer is not None:
             self._writer.after_fork()
 
@@ -389,15 +445,18 @@ class SqliteLog:
         return self._database.connection
 
     @contextmanager
-    def _whole(self) -> Iterator[tuple[sqlite3.Connection, list[str]]]:
-        """A state of the database, with the ids that waited in the journal at that moment."""
+    def _whole(self) -> Iterator[tuple[sqlite3.Connection, _queries.Waiting]]:
+        """A state of the database, with what waited in the journal at that moment."""
         if self._writer is not None:
             # The files first: what is absorbed, and its file deleted, after this look is told by the positions.
             self._reader.index(_queries.positions(self._db))
         with self._database.snapshot() as db:
-            waiting = (
-                [] if self._writer is None else list(self._reader.waiting(_queries.positions(db)))
-            )
+            waiting = _queries.Waiting()
+            if self._writer is not None:
+                positions = _queries.positions(db)
+                waiting = _queries.Waiting(
+                    list(self._reader.waiting(positions)), self._reader.since(positions)
+                )
             yield db, waiting
 
     def _tell_unreadable(self) -> None:
@@ -405,30 +464,3 @@ class SqliteLog:
             if name not in self._unreadable:
                 self._unreadable.add(name)
                 self._warn(f"{name} in {self.place} cannot be read and is left alone: {reason}")
-
-
-def open_log(
-    directory: Path,
-    *,
-    bound: int,
-    warn: Callable[[str], None],
-    retention: Retention | None = None,
-    fsync: bool = False,
-) -> SqliteLog:
-    """The log in ``directory``, or one in memory of at most ``bound`` events where that cannot be written.
-
-    Args:
-        directory: as ``config.event_log_dir`` gives it.
-        bound: of the one in memory.
-        warn: is told, once, that nothing will survive the process, and why.
-        retention: of the one on disk.
-        fsync: whether `append` returns only when the record is on the disk itself.
-    """
-    try:
-        return SqliteLog(directory, retention=retention, fsync=fsync, warn=warn)
-    except EventLogError as error:
-        warn(
-            f"{error}. Events are kept in memory only (at most {bound}) and are lost when this process ends; "
-            "make the directory writable, or name another with Tee(dir=…) or LLMTEE_DIR"
-        )
-        return SqliteLog(None, bound=bound, warn=warn)

@@ -16,7 +16,18 @@ from typing import Any, Self
 
 from llmtee import config, jsontext, registry
 from llmtee.delivery import Engine, ExporterStats, FlushReport, Stats, Tuning
-from llmtee.eventlog import CANONICAL, END, DeadLetter, Record, Retention, open_log, ring
+from llmtee.errors import EventLogError
+from llmtee.eventlog import (
+    CANONICAL,
+    END,
+    DeadLetter,
+    EventLog,
+    Record,
+    Retention,
+    SqliteLog,
+    Standings,
+    ring,
+)
 from llmtee.eventlog.sharing import HURRY
 from llmtee.model import Agent, Conversation, Event, EventBase, Person
 from llmtee.model._base import Frozen
@@ -27,11 +38,14 @@ from llmtee.spec import ExporterSettings
 from llmtee.tee import _life, _scope
 from llmtee.tee._exporters import resolve_exporters
 from llmtee.tee._guard import Guard
+from llmtee.tee._home import Home
 from llmtee.tee._inbox import Inbox
 
 logger = logging.getLogger("llmtee")
 
 _POLL_SECONDS = 0.05
+_MOVE_SECONDS = 5.0
+"""For requests under way when the log moves from memory to the disk."""
 _GRACE_SHARE = 0.2
 """Of the time that `close` has, for requests that are still under way when the flush gave up."""
 
@@ -71,7 +85,7 @@ class Tee:
             exporters: where to deliver to, such as ``HoneyHive(project="Simple RAG")``. What they leave open comes
                 from the environment or the settings file (see ``llmtee.config``).
             dir: directory of the event log; else ``LLMTEE_DIR``, else the settings file, else ``./.llmtee``.
-                Where it cannot be written, events are kept in memory, with a warning and ``stats().directory`` None.
+                Until it can be written, events are kept in memory, with a warning and ``stats().directory`` None.
             redact: what is taken out of everything recorded, before it is stored or told anywhere: names of
                 detectors and field paths, such as ``"secrets,email,properties.notes"``, or a ``Redaction``.
             deliver: whether this process may deliver. False: it only records, needs no keys, and `close` waits for
@@ -98,21 +112,24 @@ class Tee:
         self._strict = strict
         self.exit_timeout = exit_timeout
         """Seconds that the hook at exit may take."""
-        self._log = open_log(
+        self._home = Home(
             config.event_log_dir(dir),
+            self._exporters,
             bound=memory_events,
-            warn=logger.warning,
             retention=retention,
             fsync=fsync,
         )
-        # From memory, no other process could deliver.
-        self._delivers = deliver or self._log.directory is None
-        for exporter in self._exporters:
-            self._log.register(exporter.subscription)
+        self._log: EventLog = self._home.log
+        self._may_deliver = deliver
         self._inbox = Inbox(self._log, memory_events)
         self._engine: Engine | None = None
+        self._engine_before: Engine | None = None
+        """Stopped when the log moved."""
         self._starting = threading.RLock()
-        self._final: Stats | None = None
+        self._moving = threading.RLock()
+        """Held by whoever moves the log from memory to the disk, or closes."""
+        self._final: Stats | EventLogError | None = None
+        """Once it is closed: how it stood then, or why that is not known."""
         self._bugs = self._refused = 0
         self._seen_formats: set[str] = set()
         _life.add(self)
@@ -292,14 +309,32 @@ class Tee:
         return await asyncio.to_thread(self.flush, timeout)
 
     def stats(self) -> Stats:
-        """Live counters, positions and the last error of each exporter."""
+        """Live counters, positions and the last error of each exporter; of a closed Tee, as they were at its end.
+
+        Raises:
+            EventLogError: the event log cannot be read.
+        """
         if self._final is None:
             return self._stats()
+        if isinstance(self._final, EventLogError):
+            raise EventLogError(str(self._final)) from self._final
         return replace(self._final, refused=self._refused + self._inbox.refused)
 
     def dead_letters(self, exporter: str | None = None) -> list[DeadLetter]:
         """What will never arrive at an exporter (or at any), with reason, request and answer, oldest first."""
         return self._log.dead_letters(exporter)
+
+    def vacuum(self) -> None:
+        """Makes the file of the event log as small as it can be, after much was forgotten.
+
+        Delivery waits meanwhile, a second of the processor for some 100 MB, and the disk needs as much room again. What
+        ``retention`` lets go gives its room back by itself, so that this is seldom needed. A log in memory is left as
+        it is.
+
+        Raises:
+            EventLogError: the log is closed, there is no room, or another process is busy with it.
+        """
+        self._log.vacuum()
 
     def close(self, timeout: float = 5.0) -> FlushReport:
         """Flushes, and stops delivery. What is still pending is delivered by the next Tee on the directory.
@@ -308,8 +343,13 @@ class Tee:
 
         Args:
             timeout: seconds that all of it may take.
+
+        Raises:
+            EventLogError: the event log cannot be read, so that nobody knows where the events stand. The Tee is closed
+                all the same.
         """
-        report = self._close(timeout)
+        self._close(timeout)
+        report = self._report()
         self._raise_bug()
         return report
 
@@ -326,9 +366,7 @@ class Tee:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close()
-        if kind is None:
-            self._raise_bug()
+        self._leave(kind)
 
     async def __aenter__(self) -> Self:
         return self
@@ -339,9 +377,13 @@ class Tee:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await asyncio.to_thread(self._close)
-        if kind is None:
+        await asyncio.to_thread(self._leave, kind)
+
+    def _leave(self, kind: type[BaseException] | None) -> None:
+        self._close()
+        if kind is None:  # else the block's own exception is the one to see
             self._raise_bug()
+            self._report()
 
     def _running(self) -> Engine | None:
         """The engine, started when it was not; ``None`` where it must not, and while the interpreter exits."""
@@ -352,8 +394,11 @@ class Tee:
                         self._log,
                         self._exporters,
                         self._tuning,
-                        before_look=self._inbox.retry,
+                        before_look=self._look_around,
                     )
+                    if self._engine_before is not None:
+                        engine.go_on_from(self._engine_before)
+                        self._engine_before = None
                     try:
                         engine.start()
                     except RuntimeError:
@@ -361,6 +406,45 @@ class Tee:
                         return None
                     self._engine = engine
         return self._engine
+
+    @property
+    def _delivers(self) -> bool:
+        """Whether this process may deliver. From memory, no other could."""
+        return self._may_deliver or self._log.directory is None
+
+    def _look_around(self) -> None:
+        """Now and then, in the engine's thread: does the disk take what it did not take before?"""
+        self._inbox.retry()
+        if self._home.is_away and (found := self._home.look()) is not None:
+            # Not in this thread, which has to end for it.
+            mover = threading.Thread(target=self._come_home, args=(found,), name="llmtee-move")
+            try:
+                mover.start()
+            except RuntimeError:  # the interpreter exits; closing will look once more
+                found.close()
+
+    def _come_home(self, found: SqliteLog) -> None:
+        """Moves the log from memory to the disk. Delivery stands still meanwhile; recording goes on."""
+        with self._moving:
+            if self._final is not None or not self._home.is_away:
+                found.close()
+                return
+            before = self._engine
+            if before is not None:
+                before.stop(_MOVE_SECONDS)
+            self._move(found)
+            with self._starting:
+                self._engine_before, self._engine = before, None
+            if self._running() is None and before is not None:
+                self._bugs += len(before.bugs)
+                self._engine_before = None
+
+    def _move(self, found: SqliteLog) -> None:
+        with self._inbox.moving():
+            if self._home.move(found):
+                self._inbox.switch(self._home.log)
+                self._log = self._home.log
+        self._inbox.retry()
 
     def _drain(self, deadline: float) -> None:
         self._inbox.retry()
@@ -372,14 +456,18 @@ class Tee:
         elif engine is None or engine.drain(deadline - time.monotonic()):
             return
         # Another process delivers: what it does is seen in the event log, unless it ends and this one takes over.
+        # Or the log moves just now.
         while (left := deadline - time.monotonic()) > 0 and self._is_pending():
-            if engine is not None and engine.leading:
-                engine.drain(left)
+            engine = self._engine
+            if engine is not None and engine.leading and engine.drain(left):
                 return
             time.sleep(_POLL_SECONDS)
 
     def _is_pending(self) -> bool:
-        return any(self._log.counts(exporter.name).pending for exporter in self._exporters)
+        return any(one.counts.pending for one in self._standings().exporters.values())
+
+    def _standings(self) -> Standings:
+        return self._log.standing(exporter.name for exporter in self._exporters)
 
     def _report(self) -> FlushReport:
         stats = self.stats()
@@ -397,15 +485,16 @@ class Tee:
         chains = {} if engine is None else {chain.exporter.name: chain for chain in engine.chains}
         exporters = {}
         held = self._inbox.held
-        for exporter in self._exporters:
-            counts = self._log.counts(exporter.name)
+        standings = self._standings()
+        for name, standing in standings.exporters.items():
+            counts = standing.counts
             stats = ExporterStats(
                 # What waits in memory for the disk is pending too.
                 counts=replace(counts, pending=counts.pending + held),
-                position=self._log.position(exporter.name),
+                position=standing.position,
             )
-            chain = chains.get(exporter.name)
-            exporters[exporter.name] = stats if chain is None else chain.add_to(stats)
+            chain = chains.get(name)
+            exporters[name] = stats if chain is None else chain.add_to(stats)
         return Stats(
             exporters=exporters,
             directory=self._log.directory,
@@ -415,27 +504,43 @@ class Tee:
             refused=self._refused + self._inbox.refused,
             redaction_failures=self._guard.complaints.count
             + sum(exporter.complaints.count for exporter in self._exporters),
-            lost=self._log.lost(),
+            lost=standings.lost,
             discarded_states=self._log.discarded(),
             duplicates=0 if engine is None else engine.duplicates,
             bugs=self._bugs + (0 if engine is None else len(engine.bugs)),
         )
 
-    def _close(self, timeout: float = 5.0) -> FlushReport:
-        if self._final is None:
-            end = time.monotonic() + timeout
+    def _close(self, timeout: float = 5.0) -> None:
+        """Closes whatever happens; what went wrong with the log is told by `stats`, and at once in the log lines."""
+        end = time.monotonic() + timeout
+        with self._moving:
+            if self._final is None:
+                self._end(timeout, end)
+
+    def _end(self, timeout: float, end: float) -> None:
+        try:
             if self._delivers:
                 self._drain(end - _GRACE_SHARE * timeout)
             else:
                 self._inbox.retry()
-            if self._engine is not None:
-                self._engine.stop(max(0.0, end - time.monotonic()))
-            self._inbox.give_up()
+        except EventLogError as error:
+            self._wrong(str(error))
+        if self._engine is not None:
+            self._engine.stop(max(0.0, end - time.monotonic()))
+        if self._home.is_away and (found := self._home.look()) is not None:
+            self._move(found)
+        self._inbox.give_up()
+        try:
             self._final = self._stats()
+        except EventLogError as error:
+            self._wrong(f"{error}; the Tee is closed, and where its events stand is not known")
+            self._final = error
+        try:
             self._log.close()
-            self._inbox.give_up()  # what another thread was just about to record
-            _life.discard(self)
-        return self._report()
+        except EventLogError as error:
+            self._wrong(str(error))
+        self._inbox.give_up()  # what another thread was just about to record
+        _life.discard(self)
 
     def _raise_bug(self) -> None:
         """In strict mode, raises the first exception that was our own fault, once."""
@@ -454,10 +559,10 @@ class Tee:
             self._engine.after_fork()
             self._engine = None
         self._starting = threading.RLock()
+        self._moving = threading.RLock()
         self._log.after_fork()
         if self._log.directory is None:
-            for exporter in self._exporters:
-                self._log.register(exporter.subscription)
+            self._home.register()
         self._inbox.after_fork()
 
 
