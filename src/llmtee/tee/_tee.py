@@ -7,12 +7,12 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from llmtee import config, jsontext, registry
 from llmtee.delivery import Engine, ExporterStats, FlushReport, Stats, Tuning
@@ -31,9 +31,13 @@ from llmtee.tee._inbox import Inbox
 
 logger = logging.getLogger("llmtee")
 
+T = TypeVar("T")
+
 _POLL_SECONDS = 0.05
 _GRACE_SHARE = 0.2
 """Of the time that `close` has, for requests that are still under way when the flush gave up."""
+_END_SHARE = 0.05
+"""Of the time that the hook at exit has, for the end of the thread itself."""
 
 
 class Tee:
@@ -48,7 +52,9 @@ class Tee:
     delivered is delivered by the next Tee on the same directory. Several processes may share a directory: all record,
     one of them delivers, and another takes over when that one ends; give them the same exporters.
 
-    No thread runs before the first record. At exit, what is pending gets ``exit_timeout`` seconds.
+    No thread runs before the first record, nor in a forked child before its own. At exit, what is pending gets
+    ``exit_timeout`` seconds, and what is recorded after that waits for the next start. A Ctrl-C while `close` or the
+    hook at exit waits ends the waiting.
     """
 
     def __init__(
@@ -80,7 +86,7 @@ class Tee:
                 power too; costs what the disk takes for it. Without, it survives the death of the process.
             retention: how long and how much the event log keeps.
             memory_events: how many events are kept in memory at most, while the disk does not take them.
-            exit_timeout: seconds that the hook at exit may take.
+            exit_timeout: seconds that the hook at exit may take; all Tees of a process have theirs at the same time.
             strict: whether `flush` and `close` raise exceptions that are llmtee's or a plug-in's own fault, and
                 `record` its own; under pytest by default. Otherwise they are logged and counted.
             tuning: of delivery; for tests.
@@ -111,7 +117,9 @@ class Tee:
             self._log.register(exporter.subscription)
         self._inbox = Inbox(self._log, memory_events)
         self._engine: Engine | None = None
-        self._starting = threading.RLock()
+        self._starting, self._closing = threading.RLock(), threading.RLock()
+        self._ended = self._hasty = self._left = self._inherited = False
+        """No engine is started any more; nobody waits any more; the hook at exit has run; this is a forked child."""
         self._final: Stats | None = None
         self._bugs = self._refused = 0
         self._seen_formats: set[str] = set()
@@ -230,9 +238,12 @@ class Tee:
             self._failed(error)
 
     def _put(self, event_id: str, format_name: str, payload: bytes, *, live: bool = True) -> None:
-        if self._final is not None:
+        if self._final is not None and not self._left:
             self._refused += 1
-            self._wrong("this Tee is closed; what is recorded now is lost")
+            if self._refused & (self._refused - 1) == 0:  # at 1, 2, 4, 8, …
+                self._wrong(
+                    f"this Tee is closed; what is recorded now is lost ({self._refused} so far)"
+                )
             return
         for stored in self._guard.clean(event_id, format_name, payload):
             self._inbox.put(Record(*stored, self._clock(), live))
@@ -281,20 +292,27 @@ class Tee:
         Raises:
             EventLogError: the event log cannot be read.
         """
+        return self._flush(timeout, None)
+
+    async def aflush(self, timeout: float = 10.0) -> FlushReport:  # noqa: ASYNC109 - the same name as in the synchronous one
+        """Like `flush`, without blocking the event loop. When it is cancelled, delivery goes on."""
+        return await _in_a_thread(lambda given_up: self._flush(timeout, given_up))
+
+    def _flush(self, timeout: float, given_up: threading.Event | None) -> FlushReport:
         if self._final is None:
-            self._drain(time.monotonic() + timeout)
+            self._drain(time.monotonic() + timeout, given_up)
         report = self._report()
         self._raise_bug()
         return report
 
-    async def aflush(self, timeout: float = 10.0) -> FlushReport:  # noqa: ASYNC109 - the same name as in the synchronous one
-        """Like `flush`, without blocking the event loop."""
-        return await asyncio.to_thread(self.flush, timeout)
-
     def stats(self) -> Stats:
         """Live counters, positions and the last error of each exporter."""
         if self._final is None:
-            return self._stats()
+            try:
+                return self._stats()
+            except EventLogError:
+                if self._final is None:  # else another thread has just closed it
+                    raise
         return replace(self._final, refused=self._refused + self._inbox.refused)
 
     def dead_letters(self, exporter: str | None = None) -> list[DeadLetter]:
@@ -314,8 +332,10 @@ class Tee:
         return report
 
     async def aclose(self, timeout: float = 5.0) -> FlushReport:  # noqa: ASYNC109 - the same name as in the synchronous one
-        """Like `close`, without blocking the event loop."""
-        return await asyncio.to_thread(self.close, timeout)
+        """Like `close`, without blocking the event loop. When it is cancelled, it closes without waiting."""
+        report = await _in_a_thread(lambda given_up: self._close(timeout, given_up))
+        self._raise_bug()
+        return report
 
     def __enter__(self) -> Self:
         return self
@@ -339,7 +359,7 @@ class Tee:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await asyncio.to_thread(self._close)
+        await _in_a_thread(lambda given_up: self._close(given_up=given_up))
         if kind is None:
             self._raise_bug()
 
@@ -347,13 +367,8 @@ class Tee:
         """The engine, started when it was not; ``None`` where it must not, and while the interpreter exits."""
         if self._engine is None and self._delivers:
             with self._starting:
-                if self._engine is None:
-                    engine = Engine(
-                        self._log,
-                        self._exporters,
-                        self._tuning,
-                        before_look=self._inbox.retry,
-                    )
+                if self._engine is None and not self._ended:
+                    engine = self._new_engine()
                     try:
                         engine.start()
                     except RuntimeError:
@@ -362,19 +377,24 @@ class Tee:
                     self._engine = engine
         return self._engine
 
-    def _drain(self, deadline: float) -> None:
+    def _new_engine(self) -> Engine:
+        return Engine(self._log, self._exporters, self._tuning, before_look=self._inbox.retry)
+
+    def _drain(self, deadline: float, given_up: threading.Event | None = None) -> None:
         self._inbox.retry()
         if self._engine is None and not self._is_pending():
             return
         engine = self._running()
         if engine is None and self._log.directory is not None:
             ring(self._log.directory, HURRY)
-        elif engine is None or engine.drain(deadline - time.monotonic()):
+        elif engine is None or engine.drain(deadline - time.monotonic(), given_up):
             return
         # Another process delivers: what it does is seen in the event log, unless it ends and this one takes over.
         while (left := deadline - time.monotonic()) > 0 and self._is_pending():
+            if given_up is not None and given_up.is_set():
+                return
             if engine is not None and engine.leading:
-                engine.drain(left)
+                engine.drain(left, given_up)
                 return
             time.sleep(_POLL_SECONDS)
 
@@ -420,21 +440,45 @@ class Tee:
             bugs=self._bugs + (0 if engine is None else len(engine.bugs)),
         )
 
-    def _close(self, timeout: float = 5.0) -> FlushReport:
-        if self._final is None:
-            end = time.monotonic() + timeout
+    def _close(
+        self, timeout: float = 5.0, given_up: threading.Event | None = None
+    ) -> FlushReport:
+        end = time.monotonic() + timeout
+        # Two threads may close it. A signal handler may too, in the middle of this: then the rest here finds it closed.
+        if self._closing.acquire(timeout=max(0.0, timeout)):
+            try:
+                self._close_by(end, timeout, given_up)
+            except BaseException as error:
+                # A Ctrl-C: who waited here will not wait once more.
+                self._hasty = self._hasty or not isinstance(error, Exception)
+                raise
+            finally:
+                self._closing.release()
+        return self._report()
+
+    def _close_by(self, end: float, timeout: float, given_up: threading.Event | None) -> None:
+        if self._final is None and not self._hasty:
             if self._delivers:
-                self._drain(end - _GRACE_SHARE * timeout)
+                self._drain(end - _GRACE_SHARE * timeout, given_up)
             else:
                 self._inbox.retry()
-            if self._engine is not None:
-                self._engine.stop(max(0.0, end - time.monotonic()))
-            self._inbox.give_up()
-            self._final = self._stats()
+        with self._starting:
+            self._ended = True
+        if self._final is None and self._engine is not None:
+            hasty = self._hasty or (given_up is not None and given_up.is_set())
+            self._engine.stop(0.0 if hasty else max(0.0, end - time.monotonic()))
+        if self._final is None:
+            self._end()
             self._log.close()
             self._inbox.give_up()  # what another thread was just about to record
             _life.discard(self)
-        return self._report()
+
+    def _end(self) -> None:
+        self._inbox.give_up()
+        self._final = self._stats()
+        pending = max((of.counts.pending for of in self._final.exporters.values()), default=0)
+        if pending and self._log.directory is None:
+            logger.error("%d events were kept in memory only, and are lost", pending)
 
     def _raise_bug(self) -> None:
         """In strict mode, raises the first exception that was our own fault, once."""
@@ -443,21 +487,67 @@ class Tee:
 
     # ── its life in somebody's process ──────────────────────────────────────────────────────────────────────────
 
-    def at_exit(self, timeout: float) -> None:
-        """Called once by the hook at exit, which has ``timeout`` seconds left."""
-        self._close(min(timeout, self.exit_timeout))
+    def leave(self, end: float) -> Iterator[None]:
+        """The hook at exit, until ``end``, in steps that all Tees take side by side."""
+        if self._inherited and not self._inbox.recorded:
+            return  # a child that has recorded nothing leaves what there is to its parent
+        seconds = end - time.monotonic()
+        if self._engine is not None:
+            self._engine.hurry()
+        yield
+        if self._delivers and not self._hasty:
+            self._drain_at_exit(end - _GRACE_SHARE * seconds)
+        with self._starting:
+            self._ended = True
+        engine = self._engine
+        yield
+        if engine is not None:
+            left = end - time.monotonic() - _END_SHARE * seconds
+            engine.ask_to_stop(0.0 if self._hasty else max(0.0, left))
+        yield
+        if self._final is None and (engine is None or engine.join(end - time.monotonic())):
+            self._inbox.retry()
+            self._end()
+            self._left = self._log.directory is not None
+            self._log.leave()
+
+    def _drain_at_exit(self, end: float) -> None:
+        if self._engine is None and self._is_pending() and self._running() is None:
+            self._new_engine().deliver_here(end - time.monotonic())
+        elif self._engine is not None:
+            self._drain(end)
+
+    def before_fork(self, seconds: float) -> Callable[[], object]:
+        """Brings delivery to a halt, if that takes at most so many seconds; returns what lets it go on."""
+        end, undo = time.monotonic() + seconds, ExitStack()
+        engine = self._engine
+        if engine is not None and engine.before_fork(seconds):
+            undo.callback(engine.after_fork_in_parent)
+        if self._log.before_fork(max(0.0, end - time.monotonic())):
+            undo.callback(self._log.after_fork_in_parent)
+        return undo.close
 
     def after_fork(self) -> None:
         """In a forked child: threads, connection and lock are the parent's; the child makes its own when it records."""
         if self._engine is not None:
             self._engine.after_fork()
             self._engine = None
-        self._starting = threading.RLock()
+        self._inherited = True
+        self._starting, self._closing = threading.RLock(), threading.RLock()
         self._log.after_fork()
         if self._log.directory is None:
             for exporter in self._exporters:
                 self._log.register(exporter.subscription)
         self._inbox.after_fork()
+
+
+async def _in_a_thread(do: Callable[[threading.Event], T]) -> T:
+    """Runs something that waits, and tells it to give up when the task is cancelled: the thread would go on."""
+    given_up = threading.Event()
+    try:
+        return await asyncio.to_thread(do, given_up)
+    finally:
+        given_up.set()
 
 
 def _canonical(item: Event | Conversation) -> bytes:
