@@ -134,9 +134,14 @@ class Ringer:
 
     def news(self) -> None:
         """There is a new record. Costs nothing unless the deliverer sleeps."""
-        if self._sleeps is not None and self._sleeps[0]:
-            self._sleeps[0] = 0
+        sleeps = self._sleeps
+        if sleeps is not None and sleeps[0]:
+            sleeps[0] = 0
             ring(self._directory, NEW)
+
+    def close(self) -> None:
+        """Lets go of the page; a thread that is just about to look at it still can."""
+        self._sleeps = None
 
 
 def _mapped(path: Path) -> mmap.mmap:

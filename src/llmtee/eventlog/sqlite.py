@@ -337,6 +337,7 @@ class SqliteLog:
         """Closes the log."""
         if self._writer is not None:
             self._writer.close()
+            self._ringer.close()
         self._database.close()
 
     def leave(self) -> None:
