@@ -74,11 +74,10 @@ def start(environ: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Chi
             list(map(str, command)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
             cwd=tmp_path,
             env=environ,
-            **options,
+            **{"stderr": subprocess.PIPE, **options},
         )
         children.append(child)
         return child

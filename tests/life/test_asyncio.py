@@ -41,7 +41,7 @@ def test_tasks_record_and_aflush_waits_without_blocking(
                 await asyncio.sleep(0)
             assert await flushing
             assert turns > 1
-            return sum(found, [])
+            return [event_id for ids in found for event_id in ids]
 
     ids = asyncio.run(main())
     assert sent() == dict.fromkeys(ids, 1)
@@ -120,7 +120,6 @@ def test_one_tee_serves_one_loop_after_the_other(
 def test_asyncio_run_and_the_exit_of_the_process(
     end: str, script: Make, ended: Make, honeyhive: HoneyHiveEmulator, sent: Make
 ) -> None:
-
 
     child = script(f"""
         import asyncio

@@ -69,6 +69,9 @@ class Leaver:
             self._clock[0] += self._seconds
             yield
 
+    def succeeded_by(self, newer: Any) -> None:
+        pass
+
     def before_fork(self, seconds: float) -> Callable[[], object]:
         return lambda: None
 
@@ -80,7 +83,7 @@ def test_all_tees_have_the_same_seconds_at_exit(monkeypatch: pytest.MonkeyPatch)
     clock = [100.0]
     leavers = [Leaver(clock, 3, 5), Leaver(clock, 3, 5), Leaver(clock, 3, 2)]
     monkeypatch.setattr(_life.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(_life, "_live", set(leavers))
+    monkeypatch.setattr(_life, "_live", dict.fromkeys(leavers))
     _life._at_exit()
     assert [leaver.ends for leaver in leavers] == [[105], [105], [102]]
 
@@ -94,7 +97,7 @@ def test_a_tee_that_fails_at_exit_is_not_the_others_trouble(
             raise OSError("planted")
 
     good = Leaver([0.0], 0, 5)
-    monkeypatch.setattr(_life, "_live", {Broken([0.0], 0, 5), good})
+    monkeypatch.setattr(_life, "_live", dict.fromkeys((Broken([0.0], 0, 5), good)))
     _life._at_exit()
     assert len(good.ends) == 1
     assert "the rest waits in the event log" in caplog.text
@@ -135,6 +138,7 @@ def test_daemon_threads_record_until_the_very_end(
     assert len(set(honeyhive.events) - set(ids)) <= 3
 
 
+@pytest.mark.slow
 def test_an_interpreter_that_starts_no_thread_at_exit_delivers_all_the_same(
     script: Make, ended: Make, honeyhive: HoneyHiveEmulator, sent: Make
 ) -> None:

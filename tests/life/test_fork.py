@@ -62,16 +62,18 @@ def test_children_start_no_thread_until_they_record_and_leak_nothing(
     assert sent() == dict.fromkeys(ids, 1)
 
 
+@pytest.mark.parametrize("forks", [3, pytest.param(15, marks=pytest.mark.slow)])
 def test_forks_at_any_moment_of_a_delivery(
-    script: Make, ended: Make, honeyhive: HoneyHiveEmulator
+    forks: int, script: Make, ended: Make, honeyhive: HoneyHiveEmulator
 ) -> None:
     # The first fork comes while the parent's thread imports the HTTP library; others while it is inside SQLite.
     ids = ended(
-        script("""
+        script(
+            """
         tee = open_tee()
         say(tee.record(event()))
         children = []
-        for number in range(12):
+        for number in range(int(sys.argv[1])):
             pid = os.fork()
             if pid == 0:
                 signal.alarm(60)            # who hangs dies of it, and the parent says so
@@ -86,12 +88,15 @@ def test_forks_at_any_moment_of_a_delivery(
         for pid in children:
             assert os.waitpid(pid, 0)[1] == 0
         assert tee.flush(50)
-    """)
+    """,
+            forks,
+        )
     )
-    assert len(ids) == 1 + 12 + 12 * 20
+    assert len(ids) == 1 + forks + forks * 20
     assert set(honeyhive.events) == set(ids)
 
 
+@pytest.mark.slow
 def test_a_child_that_records_nothing_leaves_the_rest_to_its_parent(
     script: Make, ended: Make, honeyhive: HoneyHiveEmulator, sent: Make
 ) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from llmtee import HoneyHive, Tee
+from llmtee.model import ModelCall
 from llmtee.testing.emulators import HoneyHiveEmulator, faults
 
 Make = Callable[..., Any]
@@ -30,10 +32,8 @@ print(os.getpid())
 class Notebook:
     """A real kernel, in a process of its own."""
 
-    def __init__(self, environ: dict[str, str], directory: Path) -> None:
-        from jupyter_client.manager import KernelManager
-
-        self._manager = KernelManager(kernel_name="python3", transport="ipc")
+    def __init__(self, manager: Any, environ: dict[str, str], directory: Path) -> None:
+        self._manager = manager.KernelManager(kernel_name="python3", transport="ipc")
         self._manager.ip = str(directory / "kernel")
         self._manager.connection_file = str(directory / "kernel.json")
         self._manager.start_kernel(env=environ, cwd=str(directory))
@@ -83,7 +83,7 @@ class Notebook:
 def notebook(environ: dict[str, str], tmp_path: Path) -> Iterator[Notebook]:
     pytest.importorskip("ipykernel")
     environ["JUPYTER_PLATFORM_DIRS"] = "1"
-    one = Notebook(environ, tmp_path)
+    one = Notebook(pytest.importorskip("jupyter_client.manager"), environ, tmp_path)
     yield one
     one.stop()
 
@@ -137,3 +137,30 @@ def test_a_notebook(
     rest()
     assert set(honeyhive.events) == set(ids)
     assert len(ids) == 8
+
+
+def test_the_newer_tee_of_a_process_delivers_when_it_has_other_exporters(
+    tee: Callable[..., Tee], honeyhive: HoneyHiveEmulator, log: Path
+) -> None:
+    # As when somebody adds a vendor in a cell, and runs it again.
+    older = tee()
+    ids = [older.record(ModelCall(name="older"))]
+    assert older.flush(60)
+
+    def another() -> Tee:
+        key = {"api_key": honeyhive.key, "base_url": honeyhive.url}
+        both = [HoneyHive(project="p", **key), HoneyHive(project="p", name="second", **key)]
+        return Tee(both, dir=log)
+
+    with another() as newer:
+        ids.append(newer.record(ModelCall(name="newer")))
+        assert newer.flush(60)
+        assert newer.stats().delivering
+        assert not older.stats().delivering
+        # The older one goes on to record, and leaves the delivery to the newer one.
+        ids.append(older.record(ModelCall(name="older again")))
+        assert older.flush(60)
+        assert newer.stats().delivering
+        counts = newer.stats().exporters
+        assert (counts["honeyhive"].counts.delivered, counts["second"].counts.delivered) == (3, 2)
+    assert set(honeyhive.events) == set(ids)

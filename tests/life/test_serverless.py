@@ -59,6 +59,7 @@ def function(script: Make, line: Make) -> tuple[Any, Callable[[float], list[str]
     return child, invoke
 
 
+@pytest.mark.slow
 def test_frozen_between_requests_while_connections_die_and_the_clock_jumps(
     function: Any, shift: Make, honeyhive: HoneyHiveEmulator, ended: Make
 ) -> None:

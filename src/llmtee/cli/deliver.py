@@ -40,7 +40,10 @@ def deliver(
     ] = None,
     grace: Annotated[
         float,
-        typer.Option(min=0, help="Seconds that what is pending gets after SIGTERM or Ctrl-C. A second one ends at once."),
+        typer.Option(
+            min=0,
+            help="Seconds that what is pending gets after SIGTERM or Ctrl-C. A second one ends at once.",
+        ),
     ] = 10.0,
     once: Annotated[
         bool,

@@ -142,7 +142,9 @@ class Engine:
             while (left := deadline - time.monotonic()) > 0 and self._thread.is_alive():
                 if done.done() or (given_up is not None and given_up.is_set()):
                     break
-                wait([done], min(left, _LOOK_AGAIN_SECONDS if given_up is None else _GIVE_UP_SECONDS))
+                wait(
+                    [done], min(left, _LOOK_AGAIN_SECONDS if given_up is None else _GIVE_UP_SECONDS)
+                )
         finally:  # also when a Ctrl-C ends the waiting
             done.cancel()
         try:
@@ -343,6 +345,8 @@ class Engine:
                 await self._absorb_all()
             except EventLogError as error:  # full, say: what is in it already may go and make room
                 self._log_failed(error)
-            await asyncio.gather(*(chain.drained() for chain in self.chains))
+            # A chain that has ended never rests again.
+            if not self._stop.is_set():
+                await asyncio.gather(*(chain.drained() for chain in self.chains))
         finally:
             self._drains.discard(task)

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 logger = logging.getLogger("llmtee")
 
@@ -21,6 +21,9 @@ class Living(Protocol):
 
     exit_timeout: float
 
+    def succeeded_by(self, newer: Any) -> None:
+        """A newer Tee of this process begins to deliver."""
+
     def leave(self, end: float) -> Iterator[None]:
         """Flushes until ``end`` (of ``time.monotonic``) in steps, between which other Tees have their turn."""
 
@@ -31,20 +34,28 @@ class Living(Protocol):
         """In the child: lets go of what is the parent's."""
 
 
-_live: set[Living] = set()
-"""Those that are not closed. Held strongly: a Tee that nobody refers to any more still delivers."""
+_live: dict[Living, None] = {}
+"""Those that are not closed, in order of age. Held strongly: a Tee that nobody refers to any more still delivers."""
 _halted = threading.local()
 """Of the thread that forks: what undoes the halts."""
 
 
 def add(tee: Living) -> None:
     """From now on ``tee`` is looked after."""
-    _live.add(tee)
+    _live[tee] = None
 
 
 def discard(tee: Living) -> None:
     """``tee`` is closed."""
-    _live.discard(tee)
+    _live.pop(tee, None)
+
+
+def begins(tee: Living) -> None:
+    """``tee`` begins to deliver."""
+    for older in list(_live):
+        if older is tee:
+            return
+        older.succeeded_by(tee)
 
 
 def _at_exit() -> None:

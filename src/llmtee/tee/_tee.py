@@ -37,6 +37,8 @@ T = TypeVar("T")
 _POLL_SECONDS = 0.05
 _GRACE_SHARE = 0.2
 """Of the time that `close` has, for requests that are still under way when the flush gave up."""
+_HANDOVER_SECONDS = 1.0
+"""For requests that are under way when a newer Tee of the same process takes over."""
 _END_SHARE = 0.05
 """Of the time that the hook at exit has, for the end of the thread itself."""
 
@@ -370,6 +372,7 @@ class Tee:
             with self._starting:
                 if self._engine is None and not self._ended:
                     engine = self._new_engine()
+                    _life.begins(self)
                     try:
                         engine.start()
                     except RuntimeError:
@@ -377,6 +380,19 @@ class Tee:
                         return None
                     self._engine = engine
         return self._engine
+
+    def succeeded_by(self, newer: Any) -> None:
+        """Lets a newer Tee of this process deliver from the same directory, when it has other exporters.
+
+        As when a cell of a notebook is changed and run again: what the name meant before is never closed.
+        """
+        engine, directory = self._engine, self._log.directory
+        if engine is None or directory is None or newer._log.directory != directory:  # noqa: SLF001
+            return
+        names = {exporter.name for exporter in newer._exporters}  # noqa: SLF001
+        if names != {exporter.name for exporter in self._exporters}:
+            self._engine = None
+            engine.ask_to_stop(_HANDOVER_SECONDS)
 
     def _new_engine(self) -> Engine:
         return Engine(self._log, self._exporters, self._tuning, before_look=self._inbox.retry)
@@ -446,9 +462,7 @@ class Tee:
             bugs=self._bugs + (0 if engine is None else len(engine.bugs)),
         )
 
-    def _close(
-        self, timeout: float = 5.0, given_up: threading.Event | None = None
-    ) -> FlushReport:
+    def _close(self, timeout: float = 5.0, given_up: threading.Event | None = None) -> FlushReport:
         end = time.monotonic() + timeout
         # Two threads may close it. A signal handler may too, in the middle of this: then the rest here finds it closed.
         if self._closing.acquire(timeout=max(0.0, timeout)):
