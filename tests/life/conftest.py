@@ -135,7 +135,9 @@ def tee(honeyhive: HoneyHiveEmulator, log: Path) -> Iterator[Callable[..., Tee]]
     opened: list[Tee] = []
 
     def make(**options: Any) -> Tee:
-        exporter = HoneyHive(project="p", api_key=honeyhive.key, base_url=honeyhive.url)
+        exporter = HoneyHive(
+            project="p", api_key=honeyhive.key, base_url=honeyhive.url, timeout=5.0
+        )
         opened.append(Tee([exporter], **{"dir": log, **options}))
         return opened[-1]
 

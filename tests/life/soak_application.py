@@ -19,7 +19,7 @@ from llmtee import HoneyHive, Inkeep, Roark, Tee, Voker
 from llmtee.eventlog import Retention
 
 THREADS = 4
-PAUSE = 0.1
+PAUSE = 0.25
 """Seconds between two calls of a thread."""
 TURNS = 5
 SAMPLES = 120
@@ -107,7 +107,7 @@ def main() -> None:
         thread.join()
     print("recorded", flush=True)
     sys.stdin.readline()  # the vendors are calm now
-    report = tee.flush(180)
+    report = tee.flush(900)
     stats = tee.stats()
     result = {
         "events": sum(events for events, _ in done),

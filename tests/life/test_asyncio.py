@@ -51,15 +51,15 @@ def test_tasks_record_and_aflush_waits_without_blocking(
 
 
 @pytest.mark.parametrize("leader", [True, False])
-def test_a_cancelled_aflush_ends_and_delivery_goes_on(
+def test_a_cancelled_aflush_gives_up_its_thread_too(
     leader: bool, tee: Callable[..., Tee], honeyhive: HoneyHiveEmulator
 ) -> None:
     honeyhive.always(faults.hang())
     one, other = tee(), tee()
-    first = one.record(call("hangs"))
+    one.record(call("hangs"))
     assert honeyhive.wait_for(lambda: bool(honeyhive.requests), 60)
     waiting = one if leader else other
-    second = waiting.record(call("waits"))
+    waiting.record(call("waits"))
 
     async def main() -> None:
         flushing = asyncio.create_task(waiting.aflush(600))
@@ -72,11 +72,6 @@ def test_a_cancelled_aflush_ends_and_delivery_goes_on(
     asyncio.run(main())
     assert not [t for t in threading.enumerate() if t.name.startswith("asyncio_")]
     assert waiting.stats()["honeyhive"].counts.pending == 2
-    honeyhive.always(None)
-    honeyhive.stop()  # the request that hangs is over
-    honeyhive.start()
-    assert waiting.flush(60)
-    assert set(honeyhive.events) == {first, second}
 
 
 def test_a_cancelled_aclose_closes_without_waiting(
