@@ -1,4 +1,4 @@
-"""For an hour (SOAK_SECONDS): four threads, four moody vendors. What the process needs stays the same, and nothing is lost."""
+"""For an hour (SOAK_SECONDS, 300 at least): four threads, four moody vendors. Nothing is lost, and nothing grows."""
 
 from __future__ import annotations
 
