@@ -80,6 +80,34 @@ def test_an_outage_costs_probes_and_no_item(
     assert vendor.ids() == dict.fromkeys(one.ids, 1)
 
 
+def test_the_log_says_when_a_vendor_fails_and_works_again_and_no_more_than_once_a_minute_between(
+    world: Make, simulation: Any, call: Make, caplog: Any
+) -> None:
+    one = world(retry=replace(simulation.SLOW, give_up_after=36_000))
+    down = simulation.Word(503, stored=False)
+    lines: list[list[str]] = []
+    for _ in range(2):
+        one.vendors["acme"].answer = lambda now, request: down
+        one.record(call() for _ in range(20))
+        one.run(30)
+        first = len(caplog.messages)
+        one.run(1170)
+        one.vendors["acme"].answer = lambda now, request: simulation.OK
+        one.run(300)
+        one.record(call() for _ in range(20))
+        one.run(60)
+        lines.append(list(caplog.messages))
+        assert first == 1
+        caplog.clear()
+    one.check()
+    assert one.log.counts("acme").delivered == 80
+    for said in lines:
+        *failing, recovered = said
+        assert recovered == "acme: works again"
+        assert all("503" in line for line in failing)
+        assert 10 <= len(failing) <= 1 + 1200 / 60
+
+
 def test_an_item_that_the_vendor_stumbles_over_is_given_up_all_the_same(
     world: Make, simulation: Any, call: Make
 ) -> None:

@@ -200,6 +200,12 @@ def _forget_some(log: SqliteLog) -> None:
         log._size -= _retention.forget(db, 10, exporters=names).events
 
 
+def _damaged() -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError("database disk image is malformed")
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
 def test_a_new_database_takes_nothing_that_is_of_the_old_one(
     make_log: Callable[..., SqliteLog], tmp_path: Path
 ) -> None:
@@ -207,8 +213,7 @@ def test_a_new_database_takes_nothing_that_is_of_the_old_one(
     _add(log)
     work = _claim(log)
     known = log.story("s", 1).mark
-    for path in tmp_path.glob("events.db*"):
-        path.unlink()
+    log._database.failed(_damaged())  # sets the file aside
     _add(log)
     story = log.story("s", 1, known)
     assert not story.goes_on

@@ -40,7 +40,10 @@ def deliver(
     ] = None,
     grace: Annotated[
         float,
-        typer.Option(min=0, help="Seconds that what is pending gets after SIGTERM or Ctrl-C."),
+        typer.Option(
+            min=0,
+            help="Seconds that what is pending gets after SIGTERM or Ctrl-C. A second one ends at once.",
+        ),
     ] = 10.0,
     once: Annotated[
         bool,
@@ -66,6 +69,9 @@ def deliver(
                 console.out.file.flush()
             if not once:
                 end.wait()
+                if not as_json:
+                    console.line(f"ending within {grace:g} s, or at once when told again")
+                    console.out.file.flush()
             report = tee.close(timeout=grace)
     _show(report, as_json)
     return SOME_FAILED if once and not report else 0
@@ -89,6 +95,8 @@ def _until_told_to_end() -> Iterator[threading.Event]:
     end = threading.Event()
 
     def told(number: int, frame: FrameType | None) -> None:
+        if end.is_set():
+            raise SystemExit(128 + number)
         end.set()
 
     before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}

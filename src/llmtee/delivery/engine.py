@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import CancelledError, Future, wait
 from typing import Any
 
 from llmtee.delivery.breaker import Breakers
@@ -16,6 +15,7 @@ from llmtee.delivery.chain import Chain
 from llmtee.delivery.decode import decode
 from llmtee.delivery.exporter import Exporter, Tuning
 from llmtee.delivery.health import Limited, logger
+from llmtee.delivery.loop import Loop
 from llmtee.errors import EventLogError
 from llmtee.eventlog import Bell, Entry, EventLog, Leadership, ring
 from llmtee.eventlog.sharing import HURRY
@@ -32,17 +32,12 @@ _TIDY_SECONDS = 1.0
 _LOG_FAILED_SECONDS = 1.0
 _LOST_GRACE_SECONDS = 5.0
 """For requests under way when the lock was lost."""
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    """An event loop that still resolves names while the interpreter exits."""
-
-    async def getaddrinfo(self, host: Any, port: Any, **hints: Any) -> Any:
-        try:
-            return await super().getaddrinfo(host, port, **hints)
-        except RuntimeError:
-            # The thread pool takes no more work after the main thread ended; the exit hook may still send.
-            return socket.getaddrinfo(host, port, **hints)
+_GIVE_UP_SECONDS = 0.05
+"""How soon somebody who waits learns that he need not any more."""
+_LOOK_AGAIN_SECONDS = 1.0
+"""How soon somebody who waits learns that the delivery has ended."""
+_HERE_SHARE = 0.2
+"""Of the time that `Engine.deliver_here` has, for requests that are still under way when it is nearly over."""
 
 
 class Engine:
@@ -73,7 +68,7 @@ class Engine:
         self._tuning = tuning
         self.chains = self._make_chains()
         self._before_look = before_look
-        self._loop = _Loop()
+        self._loop = Loop()
         self._looked = threading.Event()
         """Set when it is known whether this process delivers."""
         self._stop, self._lost = asyncio.Event(), asyncio.Event()
@@ -82,9 +77,12 @@ class Engine:
         self._unreadable_lines, self._log_lines = Limited(), Limited()
         self._intake_lock = asyncio.Lock()
         self._deadline = 0.0
-        self._hurries: set[asyncio.Task[bool]] = set()
+        self._bell: Bell | None = None
+        self._drains: set[asyncio.Task[Any]] = set()
         self._lock = None if log.directory is None else Leadership(log.directory)
-        self._thread = threading.Thread(target=self._run, name="llmtee", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(self._main,), name="llmtee", daemon=True
+        )
 
     # -- from any thread --------------------------------------------------------------------------
 
@@ -112,37 +110,87 @@ class Engine:
             self._news_pending = True
             self._call(self._news.set)
 
-    def drain(self, timeout: float) -> bool:
+    def deliver_here(self, seconds: float) -> None:
+        """Delivers what is there in the caller's thread, for so many seconds at most, instead of `start`.
+
+        For the exit of an interpreter that starts no threads any more. Where another process delivers, asks that one.
+        """
+        self._run(lambda: self._here(seconds))
+
+    def hurry(self) -> None:
+        """Begins to send what is due or changed; or asks the process that delivers to."""
+        if not self._looked.is_set():
+            return
+        if self.leading:
+            self._call(self._hurry)
+        elif self._log.directory is not None:
+            ring(self._log.directory, HURRY)
+
+    def drain(self, timeout: float, given_up: threading.Event | None = None) -> bool:
         """Sends what is due or changed; returns whether all that can be done was done within ``timeout`` seconds.
 
         Where another process delivers, asks that one and returns false.
+
+        Args:
+            timeout: seconds.
+            given_up: ends the waiting earlier.
         """
         deadline = time.monotonic() + timeout
-        self._looked.wait(timeout)
+        self._looked.wait(max(0.0, timeout))
         if not self.leading and self._log.directory is not None:
             ring(self._log.directory, HURRY)
             return False
+        drained = self._drain()
         try:
-            done: Future[bool] = asyncio.run_coroutine_threadsafe(self._drain(), self._loop)
+            done: Future[bool] = asyncio.run_coroutine_threadsafe(drained, self._loop)
         except RuntimeError:
+            drained.close()
             return False
         try:
-            return done.result(max(0.0, deadline - time.monotonic()))
-        except TimeoutError:
+            while (left := deadline - time.monotonic()) > 0 and self._thread.is_alive():
+                if done.done() or (given_up is not None and given_up.is_set()):
+                    break
+                wait(
+                    [done], min(left, _LOOK_AGAIN_SECONDS if given_up is None else _GIVE_UP_SECONDS)
+                )
+        finally:  # also when a Ctrl-C ends the waiting
             done.cancel()
+        try:
+            return done.result(0)
+        except (CancelledError, TimeoutError):
             return False
+
+    def ask_to_stop(self, grace: float) -> None:
+        """Lets requests under way finish for ``grace`` seconds; then the thread ends."""
+        self._deadline = time.monotonic() + grace
+        self._call(self._stop.set)
+
+    def join(self, timeout: float) -> bool:
+        """Waits for the end of the thread; returns whether it has ended within ``timeout`` seconds."""
+        if self._thread.is_alive():
+            self._thread.join(max(0.0, timeout))
+        return not self._thread.is_alive()
 
     def stop(self, grace: float) -> None:
         """Lets requests under way finish for ``grace`` seconds, then ends the thread."""
-        self._deadline = time.monotonic() + grace
-        self._call(self._stop.set)
-        if self._thread.is_alive():
-            self._thread.join(grace + 1.0)
+        self.ask_to_stop(grace)
+        self.join(grace + 1.0)
+
+    def before_fork(self, seconds: float) -> bool:
+        """Waits until no step of the delivery runs, and lets none begin; false when that took too many seconds."""
+        return self._loop.halt(seconds)
+
+    def after_fork_in_parent(self) -> None:
+        """Goes on, when `before_fork` returned true."""
+        self._loop.go_on()
 
     def after_fork(self) -> None:
         """In a forked child: drops what belongs to the parent."""
         if self._lock is not None:
             self._lock.drop()
+        if self._bell is not None:
+            self._bell.drop()
+        self._loop.drop()
 
     # -- in the loop ------------------------------------------------------------------------------
 
@@ -156,10 +204,9 @@ class Engine:
     def _on_bug(self, error: BaseException) -> None:
         self.bugs.append(error)
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
+    def _run(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            self._loop.run_until_complete(self._main())
+            self._loop.run(main)
         except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to
             self._on_bug(error)
             logger.exception("delivery ended by a bug; what was recorded waits in the event log")
@@ -168,9 +215,19 @@ class Engine:
             if self._lock is not None:
                 self._lock.release()
             self.leading = False
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.run_until_complete(self._loop.shutdown_default_executor())
-            self._loop.close()
+
+    async def _here(self, seconds: float) -> None:
+        self._deadline = time.monotonic() + seconds
+        if not self._elected():
+            if self._log.directory is not None:
+                ring(self._log.directory, HURRY)
+            return
+        working = asyncio.create_task(self._main())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout((1 - _HERE_SHARE) * seconds):
+                await self._drain()
+        self._stop.set()
+        await working
 
     async def _main(self) -> None:
         while not self._stop.is_set():
@@ -183,7 +240,7 @@ class Engine:
     async def _lead(self) -> None:
         """Delivers until it is told to stop, or the lock is lost."""
         self._lost.clear()
-        bell = self._open_bell()
+        bell = self._bell = self._open_bell()
         tasks = [asyncio.create_task(self._intake(bell))]
         tasks += [asyncio.create_task(chain.run(self._grace)) for chain in self.chains]
         ends = [asyncio.create_task(event.wait()) for event in (self._stop, self._lost)]
@@ -194,9 +251,14 @@ class Engine:
             chain.stop()
         self._news.set()
         await asyncio.gather(*tasks)
+        drains = list(self._drains)
+        for drain in drains:
+            drain.cancel()  # who waits for it need not any more
+        await asyncio.gather(*drains, return_exceptions=True)
         if bell is not None:
             self._loop.remove_reader(bell.fileno())
             bell.close()
+            self._bell = None
         if self._lost.is_set() and not self._stop.is_set():
             self._start_again()
 
@@ -261,9 +323,10 @@ class Engine:
         message = bell.read()
         self._news.set()
         if HURRY in message:
-            hurry = self._loop.create_task(self._drain())
-            self._hurries.add(hurry)
-            hurry.add_done_callback(self._hurries.discard)
+            self._hurry()
+
+    def _hurry(self) -> None:
+        self._drains.add(self._loop.create_task(self._drain()))
 
     async def _intake(self, bell: Bell | None) -> None:
         """Moves records from the journal to the events, and tells the chains."""
@@ -326,10 +389,17 @@ class Engine:
 
     async def _drain(self) -> bool:
         """Whether all was done that can be; false when the right to deliver was lost meanwhile."""
+        task: Any = asyncio.current_task()
+        self._drains.add(task)
         chains = self.chains
         try:
-            await self._absorb_all()
-        except EventLogError as error:  # full, say: what is in it already may go and make room
-            self._log_failed(error)
-        await asyncio.gather(*(chain.drained() for chain in chains))
+            try:
+                await self._absorb_all()
+            except EventLogError as error:  # full, say: what is in it already may go and make room
+                self._log_failed(error)
+            # A chain that has ended never rests again.
+            if not self._stop.is_set():
+                await asyncio.gather(*(chain.drained() for chain in chains))
+        finally:
+            self._drains.discard(task)
         return chains is self.chains and not self._lost.is_set()

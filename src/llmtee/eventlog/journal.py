@@ -169,13 +169,18 @@ class JournalWriter:
         """The next `append` tries to write even though the last one failed just now."""
         self._again_at = 0.0
 
+    def seal(self) -> None:
+        """Completes this writer's segments. The next `append` begins another one."""
+        with self._lock:
+            for lane in self._lanes:
+                self._seal(lane)
+
     def close(self) -> None:
-        """Completes this writer's segments. Closing twice is fine."""
+        """Completes this writer's segments, for good. Closing twice is fine."""
         self.look()
         with self._lock:
             self._closed = True
-            for lane in self._lanes:
-                self._seal(lane)
+            self.seal()
 
     def after_fork(self) -> None:
         """In a forked child: lets go of the parent's segments; the first `append` makes one of the child's own."""

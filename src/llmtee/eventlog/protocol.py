@@ -346,5 +346,14 @@ class EventLog(Protocol):
     def close(self) -> None:
         """Closes the log, even when it raises ``EventLogError``. Closing twice is fine."""
 
+    def leave(self) -> None:
+        """While the process exits: closes the log, but for `append` where it is on disk."""
+
+    def before_fork(self, seconds: float) -> bool:
+        """Lets no thread begin a step, when none runs within so many seconds; returns whether that is so."""
+
+    def after_fork_in_parent(self) -> None:
+        """Goes on, when `before_fork` returned true. To be called by the same thread."""
+
     def after_fork(self) -> None:
         """Called in a forked child: lets go of the parent's connection, which must not be used, nor closed."""

@@ -124,9 +124,13 @@ class Bell:
         """Stops listening."""
         if self._file >= 0:
             self._sleeps[0] = 0
-            self._sleeps.close()
-            os.close(self._file)
-            self._file = -1
+            self.drop()
+
+    def drop(self) -> None:
+        """In a forked child: lets go of its copy, and the parent goes on listening."""
+        self._sleeps.close()
+        os.close(self._file)
+        self._file = -1
 
 
 class Ringer:

@@ -432,6 +432,22 @@ class SqliteLog:
         finally:
             self._database.close()
 
+    def leave(self) -> None:
+        """Closes the database, and completes the journal; whoever still runs while the process exits may `append`."""
+        if self._writer is not None:
+            self._writer.look()
+            self._writer.seal()
+        self._database.close()
+
+    def before_fork(self, seconds: float) -> bool:
+        """Lets no thread begin a step, when none runs within so many seconds; returns whether that is so."""
+        # SQLite has locks of its own, which a child that is forked while a thread holds one would wait for, for ever.
+        return self._database.lock.acquire(timeout=seconds)
+
+    def after_fork_in_parent(self) -> None:
+        """Goes on, when `before_fork` returned true. To be called by the same thread."""
+        self._database.lock.release()
+
     def after_fork(self) -> None:
         """Lets go of what is the parent's, in a forked child."""
         self._database.after_fork()

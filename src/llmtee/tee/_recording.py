@@ -1,0 +1,178 @@
+"""The half of a Tee that records: what the threads of the application call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from llmtee import jsontext, registry
+from llmtee.eventlog import CANONICAL, END, Record
+from llmtee.model import Agent, Conversation, Event, EventBase, Person
+from llmtee.model._base import Frozen
+from llmtee.model.ids import new_id
+from llmtee.model.snapshot import clean_text, to_json_value
+from llmtee.tee import _scope
+from llmtee.tee._running import Running
+
+
+class Recording(Running):
+    """Takes events from the application. Nothing here raises."""
+
+    def __init__(self, *parts: Any, **settings: Any) -> None:
+        super().__init__(*parts, **settings)
+        self._seen_formats: set[str] = set()
+
+    def record(self, event: Event | Conversation, *, live: bool = True) -> str:
+        """Records a canonical event, or a conversation as the events that it is made of. Never raises.
+
+        Args:
+            event: what happened. What it does not say of session, agent and person comes from `session`.
+            live: whether it just happened: an event without any time then ended now. False for history.
+
+        Returns:
+            The event's id.
+        """
+        event_id = getattr(event, "id", None)
+        event_id = event_id if isinstance(event_id, str) else new_id()
+        try:
+            if isinstance(event, (EventBase, Conversation)):
+                scope = _scope.current(self)
+                filled = event if scope is None else scope.fill(event)
+                self._put(event_id, CANONICAL, _canonical(filled), live=live)
+            else:
+                self._wrong(f"record takes an event or a conversation, not {type(event).__name__}")
+                value = jsontext.dumps(to_json_value(event))
+                self._put(event_id, CANONICAL, value, live=live)
+        except Exception as error:  # noqa: BLE001 - our bug is never the application's exception
+            self._failed(error)
+        return event_id
+
+    def record_call(
+        self,
+        format: str,  # noqa: A002 - the name that users type
+        *,
+        request: Any = None,
+        response: Any = None,
+        error: Any = None,
+        **attributes: Any,
+    ) -> str:
+        """Records one call of a model in its provider's own shapes. Never raises.
+
+        What is passed is copied at once and may be changed afterwards. It is read in the background: a record that
+        cannot be read, or whose format nobody knows, is kept as a dead letter of every exporter.
+
+        Args:
+            format: name of a registered format, such as ``openai-chat``.
+            request: what was sent: a dict, or the SDK's object.
+            response: what came back, whole.
+            error: the exception or the provider's error, for a call that failed.
+            attributes: ``session``, ``agent``, ``agent_version``, ``person``, ``started_at``, ``ended_at``,
+                ``properties``, ``tags``, and ``id`` (a new one by default).
+
+        Returns:
+            The event's id.
+        """
+        event_id = clean_text(str(attributes.pop("id", None) or new_id()))
+        try:
+            if format not in self._seen_formats:
+                self._look_at_format(format)
+            said = {"error": error, **attributes}
+            given = {key: value for key, value in said.items() if value is not None}
+            # Both stand there even when they are None: they tell a record from a bare request.
+            raw = {"request": request, "response": response, **given}
+            snapshot = {"id": event_id, **to_json_value(raw)}
+            scope = _scope.current(self)
+            value = snapshot if scope is None else scope.fill_record(snapshot)
+            self._put(event_id, format, jsontext.dumps(value))
+        except Exception as failure:  # noqa: BLE001 - as above
+            self._failed(failure)
+        return event_id
+
+    def session(
+        self,
+        id: object = None,  # noqa: A002 - the name that users type
+        *,
+        agent: str | Agent | None = None,
+        agent_version: str | None = None,
+        person: str | Person | None = None,
+        properties: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
+    ) -> AbstractContextManager[None]:
+        """A block in which every record belongs to a session.
+
+        Blocks nest, and follow tasks and threads as context variables do; use ``with`` in asynchronous code too.
+
+        Leaving the block does not end the session: see `end_session`.
+
+        Args:
+            id: the session, in the application's own words; by default that of the block around it.
+            agent: who acts.
+            agent_version: its version.
+            person: whom it talks to.
+            properties: of every event; an inner block adds to the outer one's.
+            tags: of every event; an inner block adds to the outer one's.
+        """
+        own = _scope.make_scope(
+            id,
+            agent=agent,
+            agent_version=agent_version,
+            person=person,
+            properties=properties,
+            tags=tuple(tags),
+        )
+        return _scope.entered(self, own)
+
+    def end_session(self, id: object) -> None:  # noqa: A002 - the name that users type
+        """Says that a session is over: a vendor that takes each conversation once gets it now. Never raises.
+
+        Later events of the session are a new conversation at such a vendor.
+        """
+        try:
+            self._put(new_id(), END, jsontext.dumps(to_json_value(str(id))))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._failed(error)
+
+    def _put(self, event_id: str, format_name: str, payload: bytes, *, live: bool = True) -> None:
+        if self._final is not None and not self._left:
+            self._refused += 1
+            if self._refused & (self._refused - 1) == 0:  # at 1, 2, 4, 8, …
+                self._wrong(
+                    f"this Tee is closed; what is recorded now is lost ({self._refused} so far)"
+                )
+            return
+        for stored in self._guard.clean(event_id, format_name, payload):
+            self._inbox.put(Record(*stored, self._clock(), live))
+        engine = self._engine or self._running()
+        if engine is not None and self._log.directory is None:
+            engine.notify()
+
+    def _look_at_format(self, name: str) -> None:
+        self._seen_formats.add(name)
+        if name not in (known := registry.format_names()):
+            self._wrong(
+                f"no format is named {name!r}, so its records become dead letters; known: {', '.join(known)}"
+            )
+
+
+def _canonical(item: Event | Conversation) -> bytes:
+    """The item as JSON that ``load_event`` reads: fields at their default may stand there too.
+
+    Its values are frozen, so that this is the moment to copy what somebody may still change: the free-form fields.
+    """
+    try:
+        return jsontext.dumps_with(item, _field_values)
+    except TypeError:  # somebody put into a free field what JSON cannot say
+        return jsontext.dumps(_slowly(item))
+
+
+def _slowly(item: Event | Conversation) -> Any:
+    try:
+        return item.to_json()
+    except Exception:  # noqa: BLE001 - the same, only worse
+        return to_json_value(item)
+
+
+def _field_values(value: Any) -> Any:
+    # Far faster than the model's own serialisation, which comes later, in the background.
+    return vars(value) if isinstance(value, Frozen) else to_json_value(value)
