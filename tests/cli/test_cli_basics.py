@@ -10,9 +10,11 @@ from typing import Any, ClassVar
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from llmtee import registry
 from llmtee._version import __version__
+from llmtee.cli._app import COMMANDS, app
 from llmtee.cli._check import check_vendor
 from llmtee.testing.emulators import Answer, Call, Emulator, Route, emulator_class
 
@@ -23,19 +25,31 @@ def test_version_and_help(llmtee: Run) -> None:
     assert llmtee("--version").out == f"llmtee {__version__}\n"
     helped = llmtee("--help")
     assert helped.code == 0
-    for name in (
-        "demo",
-        "convert",
-        "send",
-        "deliver",
-        "explain",
-        "vendors",
-        "formats",
-        "emulate",
-        "schema",
-    ):
+    for name in COMMANDS:
         assert name in helped.out
-    assert llmtee("convrt").code == 2
+    wrong = llmtee("convrt")
+    assert wrong.code == 2
+    assert "did you mean 'convert'?" in wrong.err
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_a_command_is_imported_when_it_runs(option: str) -> None:
+    heavy = ("httpx", "pydantic", "sqlite3", "llmtee.delivery", "llmtee.tee", "llmtee.cli.send")
+    code = (
+        "import contextlib, sys\nfrom llmtee.cli import main\n"
+        f"sys.argv = ['llmtee', {option!r}]\nwith contextlib.suppress(SystemExit): main()\n"
+        f"sys.exit(' '.join(name for name in {heavy} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_of_each_command_what_its_help_begins_with(name: str) -> None:
+    ended = CliRunner().invoke(app, [name, "--help"], prog_name="llmtee")
+    assert ended.exit_code == 0
+    text = ended.output.partition("\n\n")[2].partition("\n\n")[0]
+    assert " ".join(text.split()) == COMMANDS[name]
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])

@@ -14,6 +14,7 @@ from llmtee.cli._run import SOME_FAILED, command
 from llmtee.spec import Vendor
 
 app = typer.Typer(
+    add_completion=False,
     help="Vendors: how they behave, and is the key right?",
     no_args_is_help=True,
     rich_markup_mode=None,
