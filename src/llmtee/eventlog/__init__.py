@@ -14,6 +14,8 @@ from llmtee.eventlog.protocol import (
     Record,
     Retention,
     Settlement,
+    Standing,
+    Standings,
     Subscription,
     Work,
 )
@@ -35,6 +37,8 @@ __all__ = [
     "Retention",
     "Settlement",
     "SqliteLog",
+    "Standing",
+    "Standings",
     "Subscription",
     "Work",
     "open_log",

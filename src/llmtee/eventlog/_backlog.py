@@ -109,13 +109,18 @@ class JournalReader:
             while (reading := self._look(path, ids.end, 1000)) is not None and reading.frames:
                 for frame in reading.frames:
                     record = decode(frame.body)
-                    ids.add(frame.end, None if record.format == END else record.id)
+                    ids.add(frame.end, None if record.format == END else record)
         return list(self._ids)
 
     def waiting(self, positions: Mapping[str, int]) -> Iterator[str]:
         """The ids of the records after ``positions``, as far as `index` has seen them; ends of sessions left out."""
         for name, ids in self._ids.items():
             yield from ids.after(positions.get(name, 0))
+
+    def since(self, positions: Mapping[str, int]) -> float | None:
+        """When the oldest of these was recorded, in unix seconds; ``None`` when there are none."""
+        firsts = (ids.since(positions.get(name, 0)) for name, ids in self._ids.items())
+        return min((at for at in firsts if at is not None), default=None)
 
     def _by_writer(self) -> list[list[Path]]:
         paths = segment_files(self._directory)
@@ -132,23 +137,31 @@ class JournalReader:
 
 
 class _Ids:
-    """The ids of one segment's records that were not absorbed when it was looked at."""
+    """The ids of one segment's records that were not absorbed when it was looked at, ends of sessions left out."""
 
     def __init__(self) -> None:
         self.end = 0
+        """How far it was looked at."""
         self._ends: list[int] = []
-        self._ids: list[str | None] = []
+        self._ids: list[str] = []
+        self._times: list[float] = []
 
-    def add(self, end: int, event_id: str | None) -> None:
-        self._ends.append(end)
-        self._ids.append(event_id)
+    def add(self, end: int, record: Record | None) -> None:
         self.end = end
+        if record is not None:
+            self._ends.append(end)
+            self._ids.append(record.id)
+            self._times.append(record.recorded_at)
 
     def forget(self, position: int) -> None:
         gone = bisect_right(self._ends, position)
-        del self._ends[:gone], self._ids[:gone]
+        del self._ends[:gone], self._ids[:gone], self._times[:gone]
         self.end = max(self.end, position)
 
     def after(self, position: int) -> Iterator[str]:
-        start = bisect_right(self._ends, position)
-        return (one for one in self._ids[start:] if one is not None)
+        return iter(self._ids[bisect_right(self._ends, position) :])
+
+    def since(self, position: int) -> float | None:
+        # One writer's records stand in the order in which they were recorded.
+        first = bisect_right(self._ends, position)
+        return self._times[first] if first < len(self._times) else None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from llmtee import jsontext
 from llmtee.eventlog._work import event_key, session_key
-from llmtee.eventlog.protocol import END, Counts, DeadLetter, Entry, Work
+from llmtee.eventlog.protocol import END, Counts, DeadLetter, Entry, Standing, Standings, Work
 
 _ENTRY = "id, session, kind, format, payload, recorded_at, error"
 _WAITING = ("pending", "claimed", "inflight")
@@ -52,25 +53,69 @@ UNFINISHED = (
     "coalesce(sum(CASE phase WHEN 'open' THEN events - delivered ELSE 0 END), 0) "
     "FROM work INDEXED BY work_due WHERE exporter = ? AND state IN ('pending', 'claimed', 'inflight')"
 )
+PENDING_SINCE = (
+    "SELECT min((SELECT recorded_at FROM events WHERE seq = CASE substr(key, 1, 6) WHEN 'event:' THEN last_seq "
+    "ELSE (SELECT min(seq) FROM events WHERE session = substr(key, 9) "
+    "AND seq > max(after_seq, delivered_seq) AND kind = 'event') END)) "
+    "FROM work WHERE exporter = ? AND state IN ('pending', 'claimed', 'inflight') AND phase <> 'open'"
+)
+FIRST_AFTER = "SELECT recorded_at FROM events WHERE kind <> 'end' AND seq > ? ORDER BY seq LIMIT 1"
 SETTLED = (
     "SELECT state, sum(events - delivered) FROM work "
     "WHERE exporter = ? AND state IN ('dead', 'unknown', 'skipped') GROUP BY state"
 )
 
 
-def counts(db: sqlite3.Connection, exporter: str, waiting: Sequence[str]) -> Counts:
-    """Where the events stand: the exporter's own counter, its work, and what it has not taken yet.
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What stands in the journal's segments and is not absorbed."""
+
+    ids: Sequence[str] = ()
+    since: float | None = None
+    """When the oldest was recorded, in unix seconds."""
+
+
+def standings(db: sqlite3.Connection, exporters: Iterable[str], waiting: Waiting) -> Standings:
+    """Where the exporters stand.
 
     Args:
         db: inside a transaction.
-        exporter: whose.
-        waiting: ids of what stands in the journal's segments.
+        exporters: their names.
+        waiting: in the journal.
     """
+    recorded = in_journal(db, waiting.ids)
+    since = _oldest(
+        waiting.since,
+        db.execute("SELECT min(recorded_at) FROM journal WHERE format <> ?", (END,)).fetchone()[0],
+    )
+    return Standings(
+        exporters={
+            name: _standing(db, name, recorded, since if recorded else None) for name in exporters
+        },
+        lost=counters(db),
+    )
+
+
+def _standing(
+    db: sqlite3.Connection, exporter: str, in_journal: int, since: float | None
+) -> Standing:
+    """One exporter's own counter, its work, and what it has not taken yet."""
     pending, is_open = db.execute(UNFINISHED, (exporter,)).fetchone()
-    pending += _not_taken(db, exporter) + in_journal(db, waiting)
-    found = {"pending": pending, "open": is_open}
-    found.update(db.execute(SETTLED, (exporter,)).fetchall())
-    return Counts(delivered=_of_exporter(db, exporter, "delivered"), **found)
+    delivered, position = _delivered_and_position(db, exporter)
+    behind = _count_after(db, position) + in_journal
+    settled = dict(db.execute(SETTLED, (exporter,)).fetchall())
+    counts = Counts(delivered=delivered, pending=pending + behind, open=is_open, **settled)
+    if counts.pending:
+        since = _oldest(
+            since,
+            *db.execute(FIRST_AFTER, (position,)).fetchone() or (),
+            *db.execute(PENDING_SINCE, (exporter,)).fetchone(),
+        )
+    return Standing(counts=counts, position=position, behind=behind, pending_since=since)
+
+
+def _oldest(*times: float | None) -> float | None:
+    return min((time for time in times if time is not None), default=None)
 
 
 def position(db: sqlite3.Connection, exporter: str) -> int:
@@ -78,20 +123,18 @@ def position(db: sqlite3.Connection, exporter: str) -> int:
     return _of_exporter(db, exporter, "position")
 
 
-def recorded(db: sqlite3.Connection, exporter: str, waiting: Sequence[str]) -> int:
+def recorded(db: sqlite3.Connection, exporter: str, waiting: Waiting) -> int:
     """How many events were recorded since the exporter was registered."""
     stored = _count_after(db, _of_exporter(db, exporter, "start"))
-    return stored + _of_exporter(db, exporter, "forgotten") + in_journal(db, waiting)
+    return stored + _of_exporter(db, exporter, "forgotten") + in_journal(db, waiting.ids)
 
 
-def outcome(
-    db: sqlite3.Connection, exporter: str, event_id: str, waiting: Sequence[str]
-) -> str | None:
+def outcome(db: sqlite3.Connection, exporter: str, event_id: str, waiting: Waiting) -> str | None:
     """Where one event stands, in the words of ``Counts``."""
     row = db.execute("SELECT seq, session FROM events WHERE id = ?", (event_id,)).fetchone()
     if row is None:
         found = db.execute("SELECT 1 FROM journal WHERE id = ?", (event_id,)).fetchone()
-        return "pending" if found or event_id in waiting else None
+        return "pending" if found or event_id in waiting.ids else None
     seq, session = row
     if seq <= _of_exporter(db, exporter, "start"):
         return None
@@ -152,8 +195,10 @@ def _of_exporter(db: sqlite3.Connection, exporter: str, column: str) -> int:
     return 0 if row is None else int(row[0])
 
 
-def _not_taken(db: sqlite3.Connection, exporter: str) -> int:
-    return _count_after(db, _of_exporter(db, exporter, "position"))
+def _delivered_and_position(db: sqlite3.Connection, exporter: str) -> tuple[int, int]:
+    return db.execute(
+        "SELECT delivered, position FROM exporters WHERE name = ?", (exporter,)
+    ).fetchone() or (0, 0)
 
 
 COUNT_AFTER = "SELECT count(*) FROM events WHERE kind <> 'end' AND seq > ?"

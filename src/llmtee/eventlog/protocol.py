@@ -7,7 +7,7 @@ transaction: a crash between any two of them repeats work, and never loses any.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
@@ -171,6 +171,31 @@ class Counts:
         return self.delivered + self.pending + self.open + self.dead + self.unknown + self.skipped
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where one exporter stands in the log."""
+
+    counts: Counts
+    """How many events stand where."""
+    position: int
+    """The newest entry that it has taken; 0 at the start."""
+    behind: int
+    """Events that are recorded and that it has not taken into work, those in the journal included. A part of
+    ``counts.pending``."""
+    pending_since: float | None
+    """When the oldest pending event was recorded, in unix seconds; ``None`` when nothing is pending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standings:
+    """All that the log says about its exporters at one moment."""
+
+    exporters: Mapping[str, Standing]
+    """By the exporter's name."""
+    lost: Mapping[str, int]
+    """What the log has lost since it was made, by cause."""
+
+
 class EventLog(Protocol):
     """The durable log. All methods may be called from any thread and raise ``EventLogError`` when the log fails."""
 
@@ -235,8 +260,15 @@ class EventLog(Protocol):
     def unfinished(self, exporter: str) -> bool:
         """Whether there is work that is neither settled nor open."""
 
+    def standing(self, exporters: Iterable[str]) -> Standings:
+        """Where each of these exporters stands: counts, position, lag and losses, all of the same moment.
+
+        Read in one snapshot, so that the numbers fit together whatever other threads and processes do meanwhile. For
+        an exporter that nobody registered, all is 0 but what waits in the journal.
+        """
+
     def counts(self, exporter: str) -> Counts:
-        """How many events stand where."""
+        """How many events stand where, at one exporter; see `standing` for all that belongs together."""
 
     def position(self, exporter: str) -> int:
         """The newest entry that the exporter has taken; 0 at the start."""

@@ -24,6 +24,7 @@ from llmtee.eventlog.protocol import (
     Record,
     Retention,
     Settlement,
+    Standings,
     Subscription,
     Work,
 )
@@ -294,10 +295,14 @@ class SqliteLog:
         return _queries.unfinished(self._db, exporter)
 
     @_guarded
+    def standing(self, exporters: Iterable[str]) -> Standings:
+        """Where each of these exporters stands, all of the same moment."""
+        with self._whole() as (db, waiting):
+            return _queries.standings(db, exporters, waiting)
+
     def counts(self, exporter: str) -> Counts:
         """How many events stand where."""
-        with self._whole() as (db, waiting):
-            return _queries.counts(db, exporter, waiting)
+        return self.standing([exporter]).exporters[exporter].counts
 
     @_guarded
     def position(self, exporter: str) -> int:
@@ -351,15 +356,18 @@ class SqliteLog:
         return self._database.connection
 
     @contextmanager
-    def _whole(self) -> Iterator[tuple[sqlite3.Connection, list[str]]]:
-        """A state of the database, with the ids that waited in the journal at that moment."""
+    def _whole(self) -> Iterator[tuple[sqlite3.Connection, _queries.Waiting]]:
+        """A state of the database, with what waited in the journal at that moment."""
         if self._writer is not None:
             # The files first: what is absorbed, and its file deleted, after this look is told by the positions.
             self._reader.index(_queries.positions(self._db))
         with self._database.snapshot() as db:
-            waiting = (
-                [] if self._writer is None else list(self._reader.waiting(_queries.positions(db)))
-            )
+            waiting = _queries.Waiting()
+            if self._writer is not None:
+                positions = _queries.positions(db)
+                waiting = _queries.Waiting(
+                    list(self._reader.waiting(positions)), self._reader.since(positions)
+                )
             yield db, waiting
 
     def _tell_unreadable(self) -> None:

@@ -16,7 +16,16 @@ from typing import Any, Self
 
 from llmtee import config, jsontext, registry
 from llmtee.delivery import Engine, ExporterStats, FlushReport, Stats, Tuning
-from llmtee.eventlog import CANONICAL, END, DeadLetter, Record, Retention, open_log, ring
+from llmtee.eventlog import (
+    CANONICAL,
+    END,
+    DeadLetter,
+    Record,
+    Retention,
+    Standings,
+    open_log,
+    ring,
+)
 from llmtee.eventlog.sharing import HURRY
 from llmtee.model import Agent, Conversation, Event, EventBase, Person
 from llmtee.model._base import Frozen
@@ -379,7 +388,10 @@ class Tee:
             time.sleep(_POLL_SECONDS)
 
     def _is_pending(self) -> bool:
-        return any(self._log.counts(exporter.name).pending for exporter in self._exporters)
+        return any(one.counts.pending for one in self._standings().exporters.values())
+
+    def _standings(self) -> Standings:
+        return self._log.standing(exporter.name for exporter in self._exporters)
 
     def _report(self) -> FlushReport:
         stats = self.stats()
@@ -397,15 +409,16 @@ class Tee:
         chains = {} if engine is None else {chain.exporter.name: chain for chain in engine.chains}
         exporters = {}
         held = self._inbox.held
-        for exporter in self._exporters:
-            counts = self._log.counts(exporter.name)
+        standings = self._standings()
+        for name, standing in standings.exporters.items():
+            counts = standing.counts
             stats = ExporterStats(
                 # What waits in memory for the disk is pending too.
                 counts=replace(counts, pending=counts.pending + held),
-                position=self._log.position(exporter.name),
+                position=standing.position,
             )
-            chain = chains.get(exporter.name)
-            exporters[exporter.name] = stats if chain is None else chain.add_to(stats)
+            chain = chains.get(name)
+            exporters[name] = stats if chain is None else chain.add_to(stats)
         return Stats(
             exporters=exporters,
             directory=self._log.directory,
@@ -415,7 +428,7 @@ class Tee:
             refused=self._refused + self._inbox.refused,
             redaction_failures=self._guard.complaints.count
             + sum(exporter.complaints.count for exporter in self._exporters),
-            lost=self._log.lost(),
+            lost=standings.lost,
             duplicates=0 if engine is None else engine.duplicates,
             bugs=self._bugs + (0 if engine is None else len(engine.bugs)),
         )
