@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmtee.eventlog._disk import Disk, disk
 from llmtee.eventlog.protocol import (
     CANONICAL,
     END,
@@ -9,18 +10,24 @@ from llmtee.eventlog.protocol import (
     DeadLetter,
     Entry,
     EventLog,
+    Located,
+    Location,
+    Mended,
     Outcome,
+    Period,
     Place,
     Record,
+    Replayed,
     Retention,
+    Selection,
     Settlement,
     Standing,
     Standings,
     Subscription,
     Work,
 )
-from llmtee.eventlog.sharing import Bell, Leadership, ring
-from llmtee.eventlog.sqlite import SqliteLog, open_log
+from llmtee.eventlog.sharing import Bell, Leader, Leadership, leader, ring
+from llmtee.eventlog.sqlite import SqliteLog, existing_log, open_log
 
 __all__ = [
     "CANONICAL",
@@ -28,19 +35,30 @@ __all__ = [
     "Bell",
     "Counts",
     "DeadLetter",
+    "Disk",
     "Entry",
     "EventLog",
+    "Leader",
     "Leadership",
+    "Located",
+    "Location",
+    "Mended",
     "Outcome",
+    "Period",
     "Place",
     "Record",
+    "Replayed",
     "Retention",
+    "Selection",
     "Settlement",
     "SqliteLog",
     "Standing",
     "Standings",
     "Subscription",
     "Work",
+    "disk",
+    "existing_log",
+    "leader",
     "open_log",
     "ring",
 ]

@@ -40,7 +40,7 @@ def take(db: sqlite3.Connection, subscription: Subscription, limit: int) -> int:
         (subscription.exporter, limit),
     ).fetchall()
     for row in rows:
-        _take(db, subscription, row)
+        take_entry(db, subscription, row)
     if rows:
         db.execute(
             "UPDATE exporters SET position = ? WHERE name = ?",
@@ -49,7 +49,8 @@ def take(db: sqlite3.Connection, subscription: Subscription, limit: int) -> int:
     return len(rows)
 
 
-def _take(db: sqlite3.Connection, subscription: Subscription, row: tuple[Any, ...]) -> None:
+def take_entry(db: sqlite3.Connection, subscription: Subscription, row: tuple[Any, ...]) -> None:
+    """Turns one entry into work: its seq, id, session, kind, time and error."""
     seq, event_id, session, kind, at, error = row
     if kind == "undecodable":
         _insert_event(db, subscription.exporter, event_id, seq, error=error)
@@ -90,6 +91,24 @@ def _insert_event(
     )
 
 
+def insert_skipped(
+    db: sqlite3.Connection,
+    exporter: str,
+    key: str,
+    seq: int,
+    events: int,
+    reason: str,
+    *,
+    phase: str = "closed",
+) -> None:
+    """A unit of which the exporter gets nothing: an event, or a conversation up to ``seq``."""
+    db.execute(
+        "INSERT INTO work (exporter, key, segment, phase, state, after_seq, last_seq, events, due_at, reason) "
+        "VALUES (?, ?, 0, ?, 'skipped', ?, ?, ?, 0, ?)",
+        (exporter, key, phase, seq - 1 if key.startswith("event:") else 0, seq, events, reason),
+    )
+
+
 def _insert_segment(
     db: sqlite3.Connection,
     subscription: Subscription,
@@ -120,9 +139,10 @@ def _phase(subscription: Subscription) -> str:
     return "open" if subscription.send_when == "ended" else "live"
 
 
-def _newest_segment(
+def newest_segment(
     db: sqlite3.Connection, exporter: str, session: str
 ) -> tuple[int, str, str, int] | None:
+    """The newest part of a session: its number, phase, state and newest entry."""
     row: tuple[int, str, str, int] | None = db.execute(
         "SELECT segment, phase, state, last_seq FROM work WHERE exporter = ? AND key = ? "
         "ORDER BY segment DESC LIMIT 1",
@@ -134,7 +154,7 @@ def _newest_segment(
 def _add_to_conversation(
     db: sqlite3.Connection, subscription: Subscription, session: str, seq: int, at: float
 ) -> None:
-    newest = _newest_segment(db, subscription.exporter, session)
+    newest = newest_segment(db, subscription.exporter, session)
     if newest is None:
         _insert_segment(db, subscription, session, seq=seq, at=at)
     elif newest[1] == "closed":
@@ -149,7 +169,7 @@ def _add_to_conversation(
         db.execute(
             "UPDATE work SET last_seq = :seq, events = events + 1, "
             "state = CASE WHEN state IN ('claimed', 'inflight') THEN state ELSE 'pending' END, "
-            "waiting_since = coalesce(waiting_since, :at), "
+            "dropped = 0, waiting_since = coalesce(waiting_since, :at), "
             "due_at = max(not_before, min(:at + :quiet, "
             "coalesce(coalesce(waiting_since, :at) + :patience, :at + :quiet))) "
             "WHERE exporter = :exporter AND key = :key AND segment = :segment",
@@ -166,7 +186,7 @@ def _add_to_conversation(
 
 
 def _end_session(db: sqlite3.Connection, subscription: Subscription, session: str) -> None:
-    newest = _newest_segment(db, subscription.exporter, session)
+    newest = newest_segment(db, subscription.exporter, session)
     if newest is not None and newest[2] == "pending":
         db.execute(
             "UPDATE work SET phase = CASE phase WHEN 'open' THEN 'closed' ELSE phase END, "

@@ -7,8 +7,8 @@ transaction: a crash between any two of them repeats work, and never loses any.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -103,7 +103,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """What a vendor will never take, with the reason, the request and the answer. Holds no credentials."""
+    """What a vendor will never take, with the reason, the request and the answer. Holds no credentials.
+
+    Likewise what perhaps arrived: its answer was lost, and nobody decided yet.
+    """
 
     exporter: str
     id: str
@@ -116,6 +119,96 @@ class DeadLetter:
     """``method``, ``path`` and ``body``; ``None`` when it never came to a request."""
     answer: dict[str, Any] | None = None
     """``status`` and ``text``, or ``failure``."""
+    state: Literal["dead", "unknown"] = "dead"
+
+    def to_json(self) -> dict[str, Any]:
+        """The letter as a JSON object."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which dead letters, or items of unknown outcome. By default all dead letters."""
+
+    state: Literal["dead", "unknown"] = "dead"
+    exporter: str | None = None
+    ids: Collection[str] | None = None
+    """Of events, or names of sessions; ``None`` for all."""
+    reason: str | None = None
+    """A part of the reason; capitals do not matter."""
+    since: float | None = None
+    """Unix seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended:
+    """What became of the selected items."""
+
+    changed: int = 0
+    """Items that are pending again, or dropped."""
+    unreadable: tuple[str, ...] = ()
+    """Ids of records that cannot be read, which does not change by trying again."""
+    gone: tuple[str, ...] = ()
+    """Ids of what the log does not hold any more, because it was finished with and old."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """Events by the time when they were recorded."""
+
+    start: float
+    """Unix seconds."""
+    end: float | None = None
+    """Unix seconds, left out itself; ``None`` for no end."""
+    session: str | None = None
+    """Only those of one session."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What an exporter gets once more, or at last."""
+
+    again: int = 0
+    """Events that were delivered, and are pending again."""
+    added: int = 0
+    """Events from before the exporter was added, which are pending now."""
+    conversations: int = 0
+    """Conversations that they belong to, for a vendor that takes conversations."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where one event stands at one exporter."""
+
+    outcome: str | None
+    """In the words of `Counts`; ``None``: it was recorded before the exporter was added."""
+    vendor_id: str | None = None
+    """The vendor's own id of what holds it, as far as its answer named one."""
+    reason: str | None = None
+    """Why it is not delivered, as far as that is known."""
+    attempts: int = 0
+    """Tries so far, of what is pending."""
+    due_at: float | None = None
+    """Unix seconds before which it is not tried; 0: as soon as possible."""
+    segment: int | None = None
+    """Which part of its session, for a vendor that takes conversations."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """Where one event stands."""
+
+    id: str
+    session: str | None
+    """``None`` while it waits in the journal."""
+    recorded_at: float | None
+    """Unix seconds; likewise."""
+    exporters: Mapping[str, Location]
+    """By the exporter's name; all that the log knows."""
+
+    def to_json(self) -> dict[str, Any]:
+        """It as a JSON object."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +257,14 @@ class Counts:
     """The answer was lost, and the vendor cannot recognise a repetition."""
     skipped: int = 0
     """The vendor has no place for them, or the exporter's settings leave them out."""
+    dropped: int = 0
+    """Dead or unknown ones that somebody gave up by hand."""
 
     @property
     def total(self) -> int:
         """All of them."""
-        return self.delivered + self.pending + self.open + self.dead + self.unknown + self.skipped
+        given_up = self.skipped + self.dropped
+        return self.delivered + self.pending + self.open + self.dead + self.unknown + given_up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +290,8 @@ class Standings:
     """By the exporter's name."""
     lost: Mapping[str, int]
     """What the log has lost since it was made, by cause."""
+    journal: int = 0
+    """Events that stand in the journal and are not decoded yet."""
 
 
 class EventLog(Protocol):
@@ -287,6 +385,46 @@ class EventLog(Protocol):
 
     def dead_letters(self, exporter: str | None = None) -> list[DeadLetter]:
         """The dead letters of one exporter, or of all, oldest first."""
+
+    # -- for those who operate it -----------------------------------------------------------------
+
+    def letters(self, selection: Selection, *, whole: bool = True) -> list[DeadLetter]:
+        """The selected letters, oldest first; with ``whole`` false without requests and answers."""
+
+    def letter_entries(self, letter: DeadLetter) -> list[Entry]:
+        """The events that a letter is about, as far as the log still holds them."""
+
+    def retry(self, selection: Selection) -> Mended:
+        """Makes the selected items pending again, as if they had never been tried. Wakes whoever delivers."""
+
+    def drop(self, selection: Selection) -> Mended:
+        """Gives the selected items up for good; they count as dropped."""
+
+    def replay(
+        self, subscription: Subscription, period: Period, *, dry_run: bool = False
+    ) -> Replayed:
+        """Makes events of a time pending again that were delivered, for conversations all of each. Wakes whoever delivers.
+
+        The exporter gets events of before it was added too; one that is new to the log is added.
+        """
+
+    def locate(self, event_id: str) -> Located | None:
+        """Where an event stands at each exporter; ``None`` if it is not in the log."""
+
+    def exporters(self) -> list[str]:
+        """The names of all exporters that were ever registered, sorted."""
+
+    def note_health(self, notes: Mapping[str, Mapping[str, Any]], now: float) -> None:
+        """Stores what the delivering process tells of exporters, by their names."""
+
+    def health(self) -> dict[str, tuple[float, dict[str, Any]]]:
+        """What was told last, with the time in unix seconds, by the exporter's name."""
+
+    def delivered(self) -> dict[str, int]:
+        """How many events each exporter has delivered since it was added. Cheap: for looks in short intervals."""
+
+    def touched(self) -> bool:
+        """Whether another process, or another ``EventLog``, has changed the database since the last call."""
 
     def close(self) -> None:
         """Closes the log. Closing twice is fine."""

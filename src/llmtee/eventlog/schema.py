@@ -100,7 +100,27 @@ CREATE INDEX work_settled ON work (exporter, state, events, delivered)
   WHERE state IN ('dead', 'unknown', 'skipped');
 """
 
-_STEPS = (_VERSION_1, _VERSION_2)
+
+def _operation() -> str:
+    """For those who operate a log: what only the delivering process knows, and what was given up by hand."""
+    return """
+-- What the delivering process told of each exporter, as JSON, and when.
+CREATE TABLE health (
+  exporter TEXT PRIMARY KEY,
+  at REAL NOT NULL,
+  note BLOB NOT NULL
+) WITHOUT ROWID;
+-- Whether work that is skipped was dropped by hand.
+ALTER TABLE work ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
+DROP INDEX work_settled;
+CREATE INDEX work_settled ON work (exporter, state, dropped, events, delivered)
+  WHERE state IN ('dead', 'unknown', 'skipped');
+"""
+
+
+_VERSION_3 = _operation()
+
+_STEPS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """What leads from version 0, an empty file, to 1, to 2, and so on. A step that was released is never changed."""
 
 VERSION = len(_STEPS)

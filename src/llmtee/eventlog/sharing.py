@@ -7,6 +7,7 @@ import fcntl
 import mmap
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 LOCK_FILE = "delivering.lock"
@@ -35,6 +36,41 @@ def opening(directory: Path) -> Iterator[None]:
         os.close(file)
 
 
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """The process that delivers from a directory."""
+
+    pid: int | None
+    """Its number, or that of the last one; ``None`` when there was none. In a container it is the container's own."""
+    alive: bool
+    """Whether it still does."""
+
+
+def leader(directory: Path) -> Leader:
+    """Who delivers from a directory.
+
+    Raises:
+        OSError: the lock file cannot be read.
+    """
+    try:
+        file = os.open(directory / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return Leader(None, alive=False)
+    try:
+        text = os.pread(file, 20, 0)
+        pid = int(text) if text.isdigit() else None
+        try:
+            # Shared, so that several may look at once. Nobody delivers while we hold it, for a moment; a process that
+            # is just about to take over tries again.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return Leader(pid, alive=True)
+        fcntl.flock(file, fcntl.LOCK_UN)
+        return Leader(pid, alive=False)
+    finally:
+        os.close(file)
+
+
 class Leadership:
     """The right to deliver from a directory, held by one process at a time. The kernel frees it when that one dies."""
 
@@ -57,6 +93,8 @@ class Leadership:
         except OSError:
             os.close(file)
             return False
+        os.ftruncate(file, 0)
+        os.pwrite(file, str(os.getpid()).encode(), 0)  # for `leader`, and for people
         self._file = file
         return True
 
