@@ -16,8 +16,10 @@ from llmtee.delivery.chain import Chain
 from llmtee.delivery.decode import decode
 from llmtee.delivery.exporter import Exporter, Tuning
 from llmtee.delivery.health import Limited, logger
+from llmtee.delivery.hooks import Hooks
+from llmtee.delivery.notes import Notes
 from llmtee.errors import EventLogError
-from llmtee.eventlog import Bell, Entry, EventLog, Leadership, ring
+from llmtee.eventlog import Bell, DeadLetter, Entry, EventLog, Leadership, ring
 from llmtee.eventlog.sharing import HURRY
 
 _SLICE = 50
@@ -53,6 +55,7 @@ class Engine:
         tuning: Tuning,
         *,
         before_look: Callable[[], None] = lambda: None,
+        hooks: Hooks | None = None,
     ) -> None:
         """Prepares, without any I/O.
 
@@ -61,13 +64,20 @@ class Engine:
             exporters: what to deliver to.
             tuning: of delivery.
             before_look: is called now and then, before the journal is looked at, in the engine's thread.
+            hooks: are told of outcomes.
         """
         breakers = Breakers(tuning)
-        self.chains = [Chain(exporter, log, self._on_bug, breakers) for exporter in exporters]
+        self._hooks = hooks or Hooks()
+        self.chains = [
+            Chain(exporter, log, self._on_bug, breakers, self._hooks) for exporter in exporters
+        ]
+        self._notes = Notes(log, self.chains, tuning.clock)
         self.bugs: list[BaseException] = []
         self.duplicates = 0
         self.leading = log.directory is None
         """Whether this process is the one that delivers from the directory."""
+        self.led = self.leading
+        """Whether it was so at some time, so that the chains know more than the event log."""
         self._log = log
         self._tuning = tuning
         self._before_look = before_look
@@ -103,6 +113,10 @@ class Engine:
         if not self._news_pending:
             self._news_pending = True
             self._call(self._news.set)
+
+    def wake(self) -> None:
+        """Somebody has made something pending again."""
+        self._call(self._wake_all)
 
     def drain(self, timeout: float) -> bool:
         """Sends what is due or changed; returns whether all that can be done was done within ``timeout`` seconds.
@@ -174,6 +188,10 @@ class Engine:
             chain.stop()
         self._news.set()
         await asyncio.gather(*tasks)
+        try:
+            self._notes.tell()
+        except EventLogError as error:
+            self._log_failed(error)
         if bell is not None:
             self._loop.remove_reader(bell.fileno())
             bell.close()
@@ -187,6 +205,7 @@ class Engine:
         except OSError as error:
             if not self._looked.is_set():
                 logger.error("cannot lock %s: %s; nothing is delivered", self._log.directory, error)
+        self.led = self.leading
         self._looked.set()
         return self.leading
 
@@ -227,6 +246,9 @@ class Engine:
                     tidied = now
                     self._before_look()
                     self._log.tidy(self._tuning.clock())
+                    self._notes.tell()
+                if self._log.touched():
+                    self._wake_all()
                 if await self._absorb_all():
                     last_record = now
                 asleep = now - last_record >= _AWAKE_SECONDS
@@ -260,8 +282,7 @@ class Engine:
                 entries = [entry for _, record in records for entry in decode(record)]
                 self.duplicates += self._log.absorb((place for place, _ in records), entries)
                 self._complain(entries)
-                for chain in self.chains:
-                    chain.wake()
+                self._wake_all()
                 await asyncio.sleep(0)
         return found
 
@@ -269,6 +290,15 @@ class Engine:
         unreadable = [entry.error for entry in entries if entry.error is not None]
         if unreadable and self._unreadable_lines.may(self._tuning.clock()):
             logger.error("a record cannot be read, and is a dead letter: %s", unreadable[0])
+        for chain in self.chains if unreadable else ():
+            for entry in entries:
+                if entry.error is not None:
+                    name, at = chain.exporter.name, entry.recorded_at
+                    self._hooks.buried(DeadLetter(name, entry.id, 0, at, entry.error))
+
+    def _wake_all(self) -> None:
+        for chain in self.chains:
+            chain.wake()
 
     def _log_failed(self, error: EventLogError) -> None:
         if self._log_lines.may(self._tuning.clock()):

@@ -12,16 +12,28 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from llmtee import config, jsontext, registry
-from llmtee.delivery import Engine, ExporterStats, FlushReport, Stats, Tuning
+from llmtee.delivery import (
+    Engine,
+    FlushReport,
+    Hooks,
+    OnDead,
+    OnDelivered,
+    Stats,
+    Tuning,
+    look,
+)
 from llmtee.eventlog import (
     CANONICAL,
     END,
     DeadLetter,
+    Located,
+    Mended,
     Record,
     Retention,
+    Selection,
     Standings,
     open_log,
     ring,
@@ -72,6 +84,8 @@ class Tee:
         memory_events: int = 10_000,
         exit_timeout: float = 5.0,
         strict: bool | None = None,
+        on_delivered: OnDelivered | None = None,
+        on_dead: OnDead | None = None,
         tuning: Tuning | None = None,
     ) -> None:
         """Reads the settings and opens the event log.
@@ -92,6 +106,12 @@ class Tee:
             exit_timeout: seconds that the hook at exit may take.
             strict: whether `flush` and `close` raise exceptions that are llmtee's or a plug-in's own fault, and
                 `record` its own; under pytest by default. Otherwise they are logged and counted.
+            on_delivered: your function of a `Delivery`, called after the event log knows that a vendor took something.
+                Called in a thread of its own, in the process that delivers: at most once for each delivery, and not
+                when the process dies just then; a conversation that is sent after each change is told each time.
+                10,000 calls may wait; what comes beyond that is dropped and counted (``stats().hook_drops``). An
+                exception is logged, once a minute, and counted.
+            on_dead: your function of a `DeadLetter`, likewise.
             tuning: of delivery; for tests.
 
         Raises:
@@ -119,6 +139,7 @@ class Tee:
         for exporter in self._exporters:
             self._log.register(exporter.subscription)
         self._inbox = Inbox(self._log, memory_events)
+        self._hooks = Hooks(on_delivered, on_dead, clock=tuning.clock)
         self._engine: Engine | None = None
         self._starting = threading.RLock()
         self._final: Stats | None = None
@@ -306,9 +327,75 @@ class Tee:
             return self._stats()
         return replace(self._final, refused=self._refused + self._inbox.refused)
 
-    def dead_letters(self, exporter: str | None = None) -> list[DeadLetter]:
-        """What will never arrive at an exporter (or at any), with reason, request and answer, oldest first."""
-        return self._log.dead_letters(exporter)
+    # ── looking and mending ─────────────────────────────────────────────────────────────────────────────────────
+
+    def dead_letters(
+        self, exporter: str | None = None, *, state: Literal["dead", "unknown"] = "dead"
+    ) -> list[DeadLetter]:
+        """What will never arrive at an exporter (or at any), with reason, request and answer, oldest first.
+
+        Args:
+            exporter: whose; by default those of all.
+            state: ``unknown`` for what perhaps arrived, because the answer was lost.
+        """
+        return self._log.letters(Selection(exporter=exporter, state=state))
+
+    def retry_dead(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        exporter: str | None = None,
+        state: Literal["dead", "unknown"] = "dead",
+    ) -> Mended:
+        """Makes dead letters pending again, as if they had never been tried; say, after a setting was mended.
+
+        Args:
+            ids: of the letters; by default all.
+            exporter: whose; by default those of all.
+            state: ``unknown`` to send again what perhaps arrived; where the vendor does not recognise a repetition, it
+                may hold it twice then.
+
+        Returns:
+            How many; and what cannot be tried again: unreadable records, and what the log does not hold any more.
+
+        Raises:
+            EventLogError: the event log cannot be written.
+        """
+        mended = self._log.retry(_selection(ids, exporter, state))
+        if self._engine is not None:
+            self._engine.wake()
+        return mended
+
+    def drop_dead(
+        self,
+        ids: Iterable[str] | None,
+        *,
+        exporter: str | None = None,
+        state: Literal["dead", "unknown"] = "dead",
+    ) -> Mended:
+        """Gives dead letters up for good: they count as ``dropped`` from now on.
+
+        A conversation that goes on is sent all the same, whole, after its next event.
+
+        Args:
+            ids: of the letters; ``None`` for all, which has to be said.
+            exporter: whose; by default those of all.
+            state: ``unknown`` for what perhaps arrived.
+
+        Raises:
+            EventLogError: the event log cannot be written.
+        """
+        return self._log.drop(_selection(ids, exporter, state))
+
+    def locate(self, event_id: str) -> Located | None:
+        """Where one event stands at each exporter, with the vendor's own id; ``None`` if it is not in the log.
+
+        Raises:
+            EventLogError: the event log cannot be read.
+        """
+        return self._log.locate(event_id)
+
+    # ── its end ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def close(self, timeout: float = 5.0) -> FlushReport:
         """Flushes, and stops delivery. What is still pending is delivered by the next Tee on the directory.
@@ -362,6 +449,7 @@ class Tee:
                         self._exporters,
                         self._tuning,
                         before_look=self._inbox.retry,
+                        hooks=self._hooks,
                     )
                     try:
                         engine.start()
@@ -406,31 +494,32 @@ class Tee:
 
     def _stats(self) -> Stats:
         engine = self._engine
-        chains = {} if engine is None else {chain.exporter.name: chain for chain in engine.chains}
-        exporters = {}
+        chains = (
+            {}
+            if engine is None or not engine.led
+            else {chain.exporter.name: chain for chain in engine.chains}
+        )
         held = self._inbox.held
-        standings = self._standings()
-        for name, standing in standings.exporters.items():
-            counts = standing.counts
-            stats = ExporterStats(
-                # What waits in memory for the disk is pending too.
-                counts=replace(counts, pending=counts.pending + held),
-                position=standing.position,
-            )
-            chain = chains.get(name)
-            exporters[name] = stats if chain is None else chain.add_to(stats)
-        return Stats(
+        seen = look(self._log, self._clock(), [exporter.name for exporter in self._exporters])
+        exporters = {}
+        for name, stored in seen.exporters.items():
+            # What waits in memory for the disk is pending too.
+            pending = stored.counts.pending + held
+            stats = replace(stored, counts=replace(stored.counts, pending=pending), lag=pending)
+            exporters[name] = chains[name].add_to(stats) if name in chains else stats
+        return replace(
+            seen,
             exporters=exporters,
-            directory=self._log.directory,
             delivering=engine is not None and engine.leading,
             recorded=self._inbox.recorded,
             held=held,
             refused=self._refused + self._inbox.refused,
             redaction_failures=self._guard.complaints.count
             + sum(exporter.complaints.count for exporter in self._exporters),
-            lost=standings.lost,
             duplicates=0 if engine is None else engine.duplicates,
             bugs=self._bugs + (0 if engine is None else len(engine.bugs)),
+            hook_failures=self._hooks.failures,
+            hook_drops=self._hooks.dropped,
         )
 
     def _close(self, timeout: float = 5.0) -> FlushReport:
@@ -442,6 +531,7 @@ class Tee:
                 self._inbox.retry()
             if self._engine is not None:
                 self._engine.stop(max(0.0, end - time.monotonic()))
+            self._hooks.close(max(0.0, end - time.monotonic()))
             self._inbox.give_up()
             self._final = self._stats()
             self._log.close()
@@ -471,6 +561,14 @@ class Tee:
             for exporter in self._exporters:
                 self._log.register(exporter.subscription)
         self._inbox.after_fork()
+        self._hooks.after_fork()
+
+
+def _selection(
+    ids: Iterable[str] | None, exporter: str | None, state: Literal["dead", "unknown"]
+) -> Selection:
+    found = None if ids is None else frozenset([ids] if isinstance(ids, str) else ids)
+    return Selection(ids=found, exporter=exporter, state=state)
 
 
 def _canonical(item: Event | Conversation) -> bytes:
