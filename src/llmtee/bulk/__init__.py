@@ -5,5 +5,6 @@ from __future__ import annotations
 from llmtee.bulk._convert import Report, convert
 from llmtee.bulk._decoders import Detection, detect
 from llmtee.bulk._read import read
+from llmtee.bulk._records import LETTER
 
-__all__ = ["Detection", "Report", "convert", "detect", "read"]
+__all__ = ["LETTER", "Detection", "Report", "convert", "detect", "read"]
