@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from llmtee import jsontext
-from llmtee.bulk import LETTER
+from llmtee.bulk import LETTER, open_sink
 from llmtee.cli import _console as console
-from llmtee.cli._log import check_exporter, clock, event_log, when
+from llmtee.cli._log import check_exporter, clock, event_log, span, when
 from llmtee.cli._options import DirArgument, DirOption, JsonOption
 from llmtee.cli._run import DONE, SOME_FAILED, command, complain
 from llmtee.errors import UsageError
@@ -70,9 +69,14 @@ def listing(
     if as_json:
         console.print_json([_brief(letter) for letter in letters])
         return
+    now, made = time.time(), console.table("exporter", "id", "age", "reason")
+    made.columns[1].no_wrap = made.columns[2].no_wrap = True  # to be copied
     console.show(
-        console.table("exporter", "id", "since", "reason"),
-        [(one.exporter, _name(one), clock(one.at), _short(one.reason)) for one in letters],
+        made,
+        [
+            (one.exporter, _name(one), span(max(0.0, now - one.at)), _short(one.reason))
+            for one in letters
+        ],
     )
     if letters:
         console.line("\nllmtee dead show ID tells more", "dim")
@@ -211,11 +215,8 @@ def export(
     with event_log(directory or also) as log:
         selection = _selection(log, ids, exporter, reason, since, unknown)
         letters = log.letters(selection, whole=False)
-        if output == "-":
-            lines = _write(log, letters, sys.stdout.buffer)
-        else:
-            with Path(output).open("wb") as file:
-                lines = _write(log, letters, file)
+        with open_sink(output, None) as write:
+            lines = _write(log, letters, write)
     if as_json:
         console.print_json({"letters": len(letters), "lines": lines, "output": output})
     elif output != "-":
@@ -268,16 +269,15 @@ def _nothing(unknown: bool) -> str:
     return f"there is no such item; see `llmtee dead list{' --unknown' if unknown else ''}`"
 
 
-def _write(log: SqliteLog, letters: list[DeadLetter], file: Any) -> int:
+def _write(log: SqliteLog, letters: list[DeadLetter], write: Callable[[Any], None]) -> int:
     count = 0
     for brief in letters:
         # One by one: requests may be large.
         found = log.letters(Selection(state=brief.state, exporter=brief.exporter, ids=(brief.id,)))
         whole = next((one for one in found if one.segment == brief.segment), brief)
         for line in _lines(whole, log.letter_entries(whole)):
-            file.write(jsontext.dumps(line) + b"\n")
+            write(line)
             count += 1
-    file.flush()
     return count
 
 
