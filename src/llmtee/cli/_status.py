@@ -26,18 +26,27 @@ def view(stats: Stats) -> RenderableType:
         facts.add_row(label, text)
     if not stats.exporters:
         return Group(facts, Text("\nNo exporter has used it yet."))
-    errors = Table.grid(padding=(0, 2, 0, 0))
-    errors.add_column(no_wrap=True)
-    errors.add_column(overflow="fold")
+    below = Table.grid(padding=(0, 2, 0, 0))
+    below.add_column(no_wrap=True)
+    below.add_column(overflow="fold")
     for name, one in stats.exporters.items():
-        if one.last_error is not None and one.last_error_at is not None:
-            ago = max(0.0, stats.at - one.last_error_at)
-            said = span(ago) + " ago" if ago < _RECENT_SECONDS else clock(one.last_error_at)
-            errors.add_row(name, f"{said}: {one.last_error}")
-    parts: list[RenderableType] = [facts, Text(), _exporters(stats)]
-    if errors.row_count:
-        parts += [Text("\nlast errors", style="bold"), errors]
-    return Group(*parts)
+        for number, text in enumerate(_beside(stats, one)):
+            below.add_row("" if number else name, text)
+    return Group(facts, Text(), _exporters(stats), Text(), below)
+
+
+def _beside(stats: Stats, one: ExporterStats) -> Iterator[str]:
+    """What the table has no room for."""
+    counts = ((name, getattr(one.counts, name)) for name in _SELDOM)
+    if seldom := ", ".join(f"{count:,} {name}" for name, count in counts if count):
+        yield seldom
+    if one.host is not None and one.host.breaker != "closed":
+        again = f"again in {span(one.host.probe_in)}" if one.host.probe_in else "a probe goes now"
+        yield f"{one.host.host} failed {one.host.failures} times on end; {again}"
+    if one.last_error is not None and one.last_error_at is not None:
+        ago = max(0.0, stats.at - one.last_error_at)
+        said = span(ago) + " ago" if ago < _RECENT_SECONDS else clock(one.last_error_at)
+        yield f"last error, {said}: {one.last_error}"
 
 
 def _facts(stats: Stats) -> Iterator[tuple[str, str]]:
@@ -61,20 +70,15 @@ def _who(stats: Stats) -> str:
 
 
 def _exporters(stats: Stats) -> Table:
-    seldom = [
-        name
-        for name in _SELDOM
-        if any(getattr(one.counts, name) for one in stats.exporters.values())
-    ]
-    numbers = (*_ALWAYS, *seldom)
-    made = console.table(
-        "exporter", "state", *numbers, "lag", "rate", right=(*numbers, "lag", "rate")
-    )
+    numbers = (*_ALWAYS, "lag", "rate")
+    made = console.table("exporter", "state", *numbers, right=numbers)
+    for column in made.columns[1:]:
+        column.no_wrap = True  # a figure in two lines is no figure
     for name, one in stats.exporters.items():
         made.add_row(
             name,
             state(stats, one),
-            *(f"{getattr(one.counts, number):,}" for number in numbers),
+            *(f"{getattr(one.counts, number):,}" for number in _ALWAYS),
             span(one.lag_seconds) if one.lag else "",
             "" if one.rate is None else f"{one.rate:,.3g}/s",
         )
@@ -88,8 +92,7 @@ def state(stats: Stats, one: ExporterStats) -> Text:
     if one.paused:
         return Text("refused", style="red")
     if one.host is not None and one.host.breaker != "closed":
-        left = f" {span(one.host.probe_in)}" if one.host.probe_in else ""
-        return Text(f"host fails{left}", style="red")
+        return Text("host fails", style="red")
     if one.pace is not None and one.pace.held:
         return Text(f"waits {span(one.pace.held)}", style="yellow")
     return Text("delivers" if one.lag else "ok", style="green")
