@@ -150,7 +150,7 @@ def retry(
             complain(
                 f"{console.plural(len(names), 'item')} {why} ({first}); see `llmtee dead export`"
             )
-    return _code(mended, unknown)
+    return _code(mended, every, unknown)
 
 
 def drop(
@@ -185,7 +185,7 @@ def drop(
         console.print_json(asdict(mended))
     else:
         console.line(f"{console.plural(mended.changed, 'item')} dropped")
-    return _code(mended, unknown)
+    return _code(mended, every, unknown)
 
 
 def export(
@@ -256,10 +256,10 @@ def _chosen(ids: list[str] | None, every: bool) -> list[str] | None:
     return None if every else ids
 
 
-def _code(mended: Mended, unknown: bool) -> int:
+def _code(mended: Mended, every: bool, unknown: bool) -> int:
     if mended.unreadable or mended.gone:
         return SOME_FAILED
-    if not mended.changed:
+    if not mended.changed and not every:  # all of nothing is done
         complain(_nothing(unknown))
         return SOME_FAILED
     return DONE
