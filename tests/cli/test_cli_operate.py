@@ -135,7 +135,7 @@ def test_status_keeps_the_last_word_of_a_process_that_is_gone(
     own = tee()
     own.record(call())
     own.flush()
-    own.close(timeout=0)
+    own.close(timeout=60)
     one = run("status", directory, "--json").json["exporters"]["honeyhive"]
     assert (one["paused"], one["lag"], one["pace"], one["rate"]) == (True, 1, None, None)
     assert one["lag_seconds"] > 0

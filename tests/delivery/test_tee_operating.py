@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from llmtee.delivery import Delivery, HostStats, PaceStats
 from llmtee.delivery.hooks import Hooks
 from llmtee.delivery.notes import Meter, note_of, with_note
 from llmtee.delivery.report import ExporterStats
+from llmtee.errors import UsageError
 from llmtee.eventlog import Counts, Mended, Settlement, Work
 from llmtee.model import ModelCall
 
@@ -53,7 +55,7 @@ def test_hooks_are_told_what_became_of_each_item(
     tee.flush()
     unreadable = tee.record_call("openai-chat", request={"messages": 7})
     tee.flush()
-    tee.close()
+    tee.close(SECONDS)
     (told,) = delivered
     assert isinstance(told, Delivery)
     assert (told.exporter, told.id, told.segment, told.events) == ("acme", good, None, 1)
@@ -98,11 +100,17 @@ def test_a_hook_that_fails_is_logged_once_and_harms_nothing(
 def test_a_slow_hook_delays_no_delivery_and_is_counted(
     acme: Any, exporter: Make, make_tee: Make, call: Call
 ) -> None:
-    go = threading.Event()
-    tee = make_tee(exporter(), on_delivered=lambda _: go.wait(SECONDS))
+    go, calls = threading.Event(), Calls()
+
+    def slow(value: Delivery) -> None:
+        calls(value)
+        go.wait(SECONDS)
+
+    tee = make_tee(exporter(), on_delivered=slow)
     for _ in range(5):
         tee.record(call())
     assert tee.flush(SECONDS).ok  # while the first call still hangs
+    calls.wait(1)
     tee.close(0)
     assert tee.stats().hook_drops == 4
     go.set()
@@ -160,7 +168,7 @@ def test_another_process_sees_how_delivery_fares(
     assert (seen.lag, seen.lag_seconds > 0) == (1, True)
     assert (other.stats().delivering, own.stats().delivering) == (False, True)
     assert other.stats().leader == own.stats().leader
-    own.close(0)
+    own.close(SECONDS)
     gone = other.stats()
     assert gone.leader is not None
     assert not gone.leader.alive
@@ -216,6 +224,12 @@ def test_dead_letters_are_tried_again_and_dropped_from_the_application(
     assert tee.flush().ok
     assert tee.stats()["acme"].counts == Counts(delivered=2, dropped=1)
     assert tee.drop_dead(None) == Mended()
+    replayed = tee.replay("acme", dt.datetime(2020, 1, 1, tzinfo=dt.UTC), dry_run=True)
+    assert (replayed.again, replayed.added) == (2, 0)
+    assert tee.replay("acme", dt.datetime(2020, 1, 1, tzinfo=dt.UTC)) == replayed
+    acme.wait_for(lambda: len(acme.stored) == 4)
+    with pytest.raises(UsageError, match="no exporter is named 'amce'"):
+        tee.replay("amce", dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
     located = tee.locate(second)
     assert located is not None
     assert located.exporters["acme"].outcome == "dropped"

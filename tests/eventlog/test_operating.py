@@ -30,6 +30,7 @@ from llmtee.eventlog import (
     Settlement,
     SqliteLog,
     Subscription,
+    _letters,
     disk,
     existing_log,
     leader,
@@ -133,6 +134,18 @@ def test_letters_are_selected(log: SqliteLog, selection: Selection, ids: set[str
     log.absorb([], [_entry(1), _entry(2)])
     _settle(log, EVENTS, "dead")
     assert {letter.id for letter in log.letters(selection)} == ids
+
+
+@pytest.mark.parametrize(
+    ("which", "index"),
+    [(_letters.ALL, "INDEX work_settled"), (_letters.SOME, "PRIMARY KEY (exporter=? AND key=?)")],
+)
+def test_letters_are_found_by_an_index(log: SqliteLog, which: dict[str, str], index: str) -> None:
+    values = {"state": "dead", "exporter": None, "ids": "[]"}
+    sql = _letters.FOUND.format(content="NULL, NULL", **which)
+    plan = [row[3] for row in log._db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert any(line.startswith("SEARCH work") and index in line for line in plan), plan
+    assert not any(line.startswith("SCAN work") for line in plan), plan
 
 
 def test_what_a_crash_left_unknown_has_no_letter_but_is_found(log: SqliteLog) -> None:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 
-from llmtee import jsontext
-from llmtee.bulk import LETTER, open_sink
+from llmtee.bulk import open_sink
 from llmtee.cli import _console as console
+from llmtee.cli._letters import brief, write_letters
 from llmtee.cli._log import check_exporter, clock, event_log, span, when
 from llmtee.cli._options import DirArgument, DirOption, JsonOption
 from llmtee.cli._run import DONE, SOME_FAILED, command, complain
 from llmtee.errors import UsageError
-from llmtee.eventlog import DeadLetter, Entry, Mended, Selection, SqliteLog
+from llmtee.eventlog import DeadLetter, Mended, Selection, SqliteLog
 
 app = typer.Typer(
     add_completion=False,
@@ -67,7 +66,7 @@ def listing(
     with event_log(directory or also) as log:
         letters = log.letters(_selection(log, None, exporter, reason, since, unknown), whole=False)
     if as_json:
-        console.print_json([_brief(letter) for letter in letters])
+        console.print_json([brief(letter) for letter in letters])
         return
     now, made = time.time(), console.table("exporter", "id", "age", "reason")
     made.columns[1].no_wrap = made.columns[2].no_wrap = True  # to be copied
@@ -216,7 +215,7 @@ def export(
         selection = _selection(log, ids, exporter, reason, since, unknown)
         letters = log.letters(selection, whole=False)
         with open_sink(output, None) as write:
-            lines = _write(log, letters, write)
+            lines = write_letters(log, letters, write)
     if as_json:
         console.print_json({"letters": len(letters), "lines": lines, "output": output})
     elif output != "-":
@@ -267,36 +266,6 @@ def _code(mended: Mended, every: bool, unknown: bool) -> int:
 
 def _nothing(unknown: bool) -> str:
     return f"there is no such item; see `llmtee dead list{' --unknown' if unknown else ''}`"
-
-
-def _write(log: SqliteLog, letters: list[DeadLetter], write: Callable[[Any], None]) -> int:
-    count = 0
-    for brief in letters:
-        # One by one: requests may be large.
-        found = log.letters(Selection(state=brief.state, exporter=brief.exporter, ids=(brief.id,)))
-        whole = next((one for one in found if one.segment == brief.segment), brief)
-        for line in _lines(whole, log.letter_entries(whole)):
-            write(line)
-            count += 1
-    return count
-
-
-def _lines(letter: DeadLetter, entries: list[Entry]) -> Iterator[dict[str, Any]]:
-    """A line for each event; the first has the whole letter, the others only say which one."""
-    beside: dict[str, Any] = letter.to_json()
-    if not entries:
-        yield {LETTER: {**beside, "event": "not in the log any more"}}
-    for entry in entries:
-        value = jsontext.loads(entry.payload)
-        about = {**beside, "format": entry.format} if entry.kind == "undecodable" else beside
-        yield {**(value if isinstance(value, dict) else {"record": value}), LETTER: about}
-        beside = _brief(letter)
-
-
-def _brief(letter: DeadLetter) -> dict[str, Any]:
-    return {
-        key: value for key, value in letter.to_json().items() if key not in ("request", "answer")
-    }
 
 
 def _name(letter: DeadLetter) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmtee.eventlog._disk import Disk, disk
+from llmtee.eventlog.operation import Located, Location, Mended, Period, Replayed, Selection
 from llmtee.eventlog.protocol import (
     CANONICAL,
     END,
@@ -10,16 +11,10 @@ from llmtee.eventlog.protocol import (
     DeadLetter,
     Entry,
     EventLog,
-    Located,
-    Location,
-    Mended,
     Outcome,
-    Period,
     Place,
     Record,
-    Replayed,
     Retention,
-    Selection,
     Settlement,
     Standing,
     Standings,

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from llmtee import jsontext
-from llmtee.eventlog.protocol import DeadLetter, Entry, Mended, Selection
+from llmtee.eventlog.operation import Mended, Selection
+from llmtee.eventlog.protocol import DeadLetter, Entry
 
 DROPPED = "dropped by hand"
 
@@ -16,11 +17,20 @@ _ENTRY = "id, session, kind, format, payload, recorded_at, error"
 FOUND = (
     "SELECT work.exporter, work.key, work.segment, coalesce(letter.at, "
     "(SELECT recorded_at FROM events WHERE seq = work.last_seq), 0), coalesce(work.reason, letter.reason, ''), {content} "
-    "FROM exporters JOIN work INDEXED BY work_settled ON work.exporter = exporters.name "
+    "FROM exporters CROSS JOIN work {index} ON work.exporter = exporters.name "
     "LEFT JOIN dead_letters AS letter ON letter.exporter = work.exporter AND letter.key = work.key "
-    "AND letter.segment = work.segment WHERE work.state = :state AND work.state IN ('dead', 'unknown', 'skipped') "
-    "AND (:exporter IS NULL OR exporters.name = :exporter)"
+    "AND letter.segment = work.segment WHERE (:exporter IS NULL OR exporters.name = :exporter) AND {which}"
 )
+ALL = {
+    "index": "INDEXED BY work_settled",
+    # The second condition says that the index, which does not have all rows, has these.
+    "which": "work.state = :state AND work.state IN ('dead', 'unknown', 'skipped')",
+}
+SOME = {
+    "index": "",
+    "which": "+work.state = :state AND work.key IN (SELECT 'event:' || value FROM json_each(:ids) "
+    "UNION ALL SELECT 'session:' || value FROM json_each(:ids))",
+}
 
 
 def find(db: sqlite3.Connection, selection: Selection, *, whole: bool) -> list[DeadLetter]:
@@ -34,15 +44,18 @@ def _found(
 ) -> Iterator[tuple[_Key, DeadLetter]]:
     content = "letter.request, letter.answer" if whole else "NULL, NULL"
     rows = db.execute(
-        FOUND.format(content=content), {"state": selection.state, "exporter": selection.exporter}
+        FOUND.format(content=content, **(ALL if selection.ids is None else SOME)),
+        {
+            "state": selection.state,
+            "exporter": selection.exporter,
+            "ids": jsontext.dumps(sorted(selection.ids or ())).decode(),
+        },
     )
     wanted = None if selection.reason is None else selection.reason.casefold()
     for exporter, key, segment, at, reason, request, answer in rows:
         name = key.partition(":")[2]
-        if (
-            (selection.ids is not None and name not in selection.ids)
-            or (selection.since is not None and at < selection.since)
-            or (wanted is not None and wanted not in reason.casefold())
+        if (selection.since is not None and at < selection.since) or (
+            wanted is not None and wanted not in reason.casefold()
         ):
             continue
         yield (

@@ -9,16 +9,8 @@ from typing import Any
 
 from llmtee import jsontext
 from llmtee.eventlog._work import event_key, session_key
-from llmtee.eventlog.protocol import (
-    END,
-    Counts,
-    Entry,
-    Located,
-    Location,
-    Standing,
-    Standings,
-    Work,
-)
+from llmtee.eventlog.operation import Located, Location
+from llmtee.eventlog.protocol import END, Counts, Entry, Standing, Standings, Work
 
 _ENTRY = "id, session, kind, format, payload, recorded_at, error"
 _WAITING = ("pending", "claimed", "inflight")

@@ -11,7 +11,8 @@ from collections import Counter
 from typing import Any
 
 from llmtee.eventlog import _intake, _work
-from llmtee.eventlog.protocol import Period, Replayed, Subscription
+from llmtee.eventlog.operation import Period, Replayed
+from llmtee.eventlog.protocol import Subscription
 
 _LEFT_OUT = "recorded before the exporter was added, and left out of a replay"
 _IN_PERIOD = (

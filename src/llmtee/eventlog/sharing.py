@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import mmap
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ NEW = b"."
 """There is a new record."""
 HURRY = b"!"
 """Somebody flushes."""
+_TRIES = 3
+_LOOKING_SECONDS = 0.002
+"""Longer than `leader` keeps others from becoming it."""
 
 
 @contextlib.contextmanager
@@ -79,13 +83,18 @@ class Leadership:
         self._file: int | None = None
 
     def acquire(self) -> bool:
-        """Tries to become the one that delivers; does not wait.
+        """Tries to become the one that delivers; does not wait for it.
 
         Raises:
             OSError: the lock file cannot be used.
         """
-        if self._file is not None:
-            return True
+        for _ in range(_TRIES):
+            if self._file is not None or self._acquire():
+                return True
+            time.sleep(_LOOKING_SECONDS)
+        return False
+
+    def _acquire(self) -> bool:
         # flock, unlike lockf, also keeps apart two Tees of one process, and is not lost by closing another copy.
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

@@ -15,19 +15,15 @@ from llmtee.eventlog import _intake, _letters, _queries, _replay, _retention, _w
 from llmtee.eventlog._backlog import JournalReader
 from llmtee.eventlog._database import FILE, Database
 from llmtee.eventlog.journal import JournalWriter
+from llmtee.eventlog.operation import Located, Mended, Period, Replayed, Selection
 from llmtee.eventlog.protocol import (
     END,
     Counts,
     DeadLetter,
     Entry,
-    Located,
-    Mended,
-    Period,
     Place,
     Record,
-    Replayed,
     Retention,
-    Selection,
     Settlement,
     Standings,
     Subscription,
@@ -473,10 +469,13 @@ def existing_log(directory: Path) -> SqliteLog:
         UsageError: there is none.
         EventLogError: it cannot be used.
     """
-    if not directory.is_dir():
-        raise UsageError(f"{directory}: no such directory, so there is no event log; {_HINT}")
-    if not (directory / FILE).exists():
-        raise UsageError(f"{directory}: holds no event log (no {FILE}); {_HINT}")
+    try:
+        if not directory.is_dir():
+            raise UsageError(f"{directory}: no such directory, so there is no event log; {_HINT}")
+        if not (directory / FILE).exists():
+            raise UsageError(f"{directory}: holds no event log (no {FILE}); {_HINT}")
+    except OSError as error:
+        raise EventLogError(f"event log in {directory}: {error}") from error
     return SqliteLog(directory)
 
 

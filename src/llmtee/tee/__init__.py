@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmtee.delivery import Delivery, ExporterStats, FlushReport, Stats, Tuning
-from llmtee.eventlog import DeadLetter, Located, Mended, Retention
+from llmtee.eventlog import DeadLetter, Located, Mended, Replayed, Retention
 from llmtee.tee._tee import Tee
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "FlushReport",
     "Located",
     "Mended",
+    "Replayed",
     "Retention",
     "Stats",
     "Tee",

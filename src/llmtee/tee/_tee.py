@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 import os
 import threading
@@ -25,13 +26,16 @@ from llmtee.delivery import (
     Tuning,
     look,
 )
+from llmtee.errors import UnknownName
 from llmtee.eventlog import (
     CANONICAL,
     END,
     DeadLetter,
     Located,
     Mended,
+    Period,
     Record,
+    Replayed,
     Retention,
     Selection,
     Standings,
@@ -386,6 +390,42 @@ class Tee:
             EventLogError: the event log cannot be written.
         """
         return self._log.drop(_selection(ids, exporter, state))
+
+    def replay(
+        self,
+        exporter: str,
+        start: dt.datetime,
+        end: dt.datetime | None = None,
+        *,
+        session: str | None = None,
+        dry_run: bool = False,
+    ) -> Replayed:
+        """Makes events pending again that an exporter has delivered, and those of before it was added.
+
+        Conversations go whole. What is dead or unknown there is left alone: see `retry_dead`. A vendor that does not
+        recognise a repetition (``llmtee vendors show``) holds them twice then.
+
+        Args:
+            exporter: its name; one of this Tee's.
+            start: events that were recorded since then.
+            end: and before that; by default no end.
+            session: only those of one session.
+            dry_run: whether to say only how many there are.
+
+        Raises:
+            UsageError: this Tee has no such exporter.
+            EventLogError: the event log cannot be written.
+        """
+        found = {one.name: one.subscription for one in self._exporters}
+        if exporter not in found:
+            raise UnknownName("exporter", exporter, found)
+        period = Period(
+            start=start.timestamp(), end=None if end is None else end.timestamp(), session=session
+        )
+        replayed = self._log.replay(found[exporter], period, dry_run=dry_run)
+        if self._engine is not None:
+            self._engine.wake()
+        return replayed
 
     def locate(self, event_id: str) -> Located | None:
         """Where one event stands at each exporter, with the vendor's own id; ``None`` if it is not in the log.
