@@ -145,7 +145,8 @@ def retry(
         (mended.gone, "not in the log any more, only the letter is"),
     ):
         if names:
-            first = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+            named = list(dict.fromkeys(names))  # one for each exporter
+            first = ", ".join(named[:3]) + (", …" if len(named) > 3 else "")
             complain(
                 f"{console.plural(len(names), 'item')} {why} ({first}); see `llmtee dead export`"
             )

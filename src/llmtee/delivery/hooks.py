@@ -121,7 +121,9 @@ class Hooks:
         while (call := self._calls.get()) is not None:
             try:
                 call()
-            except Exception:
+            except (
+                BaseException
+            ):  # even sys.exit() would end this thread, and nothing would be told any more
                 self.failures += 1
                 if self._failed_lines.may(self._clock()):
                     logger.exception("a hook failed (%d so far)", self.failures)
