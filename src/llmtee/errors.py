@@ -7,6 +7,7 @@
     ├── InputError              a record or payload cannot be read (names source, line and JSON path)
     ├── RenderError             an item has no valid shape at a vendor (names the field)
     └── EventLogError           the event log cannot be used (names the directory)
+        └── NewerEventLog       a newer llmtee wrote it
 
 This module imports nothing from llmtee, so that every layer may raise from it.
 """
@@ -89,3 +90,7 @@ class RenderError(LlmteeError):
 
 class EventLogError(LlmteeError):
     """The event log cannot be opened or written."""
+
+
+class NewerEventLog(EventLogError):
+    """A newer llmtee wrote the event log. Waiting does not help."""

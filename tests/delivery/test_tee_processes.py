@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -173,6 +174,43 @@ def test_the_deliverer_is_killed_and_nothing_is_lost(
     counts = json.loads(done.communicate(timeout=30)[0])["exporters"]["honeyhive"]
     assert counts["delivered"] == len(ids)
     assert [path.name for path in (tmp_path / "log").glob("*.journal")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deleted", ["the directory", "the lock", "the database"])
+def test_what_is_deleted_in_use_costs_nothing_and_is_delivered_by_one(
+    start: Callable[..., Child],
+    recorder: Callable[[], Child],
+    honeyhive: HoneyHiveEmulator,
+    tmp_path: Path,
+    deleted: str,
+) -> None:
+    application = recorder()
+    deliverer, standby = _deliverer(start), _deliverer(start)
+    ids = set(_record(application, 20))
+    assert honeyhive.wait_for(lambda: _stored(honeyhive) >= ids, 60)
+    # Some are on their way, in the journal and in the database.
+    ids.update(_record(application, 200))
+    if deleted == "the directory":
+        shutil.rmtree(tmp_path / "log", ignore_errors=True)
+    else:
+        pattern = {"the lock": "delivering.lock", "the database": "events.db*"}[deleted]
+        for path in (tmp_path / "log").glob(pattern):
+            path.unlink()
+    for _ in range(5):
+        ids.update(_record(application, 20))
+    application.communicate(timeout=60)  # it looks once more when it closes
+    assert honeyhive.wait_for(lambda: _stored(honeyhive) >= ids, 60)
+    errors = []
+    for child in (deliverer, standby):
+        child.send_signal(signal.SIGTERM)
+        errors.append(child.communicate(timeout=60)[1])
+        assert child.returncode == 0, errors
+    assert _stored(honeyhive) == ids
+    done = start(SCRIPT, "deliver", "log", "--once", "--json")
+    counts = json.loads(done.communicate(timeout=30)[0])["exporters"]["honeyhive"]
+    assert (counts["delivered"], counts["pending"]) == (len(ids), 0), errors
+    assert "bug" not in "".join(errors)
 
 
 def test_a_tee_takes_over_from_one_that_is_gone(

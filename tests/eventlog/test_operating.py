@@ -72,13 +72,17 @@ def _settle(log: SqliteLog, subscription: Subscription, outcome: str, limit: int
 def _balance(log: SqliteLog, *names: str) -> dict[str, Counts]:
     """The law: what was recorded stands in exactly one place, and each event is found where it is counted."""
     found = {}
-    ids = [row[0] for row in log._db.execute("SELECT id FROM events WHERE kind <> 'end'")]
+    rows = log._db.execute("SELECT id, recorded_at FROM events WHERE kind <> 'end'").fetchall()
+    ids = [event_id for event_id, _ in rows]
     for name in names or log.exporters():
         counts = found[name] = log.counts(name)
         assert counts.total == log.recorded(name), (name, counts)
         places = Counter(log.outcome(name, one) for one in ids)
         del places[None]
         assert places == {place: n for place, n in asdict(counts).items() if n}, name
+        pending = [row for row in rows if log.outcome(name, row[0]) == "pending"]
+        since = log.standing([name]).exporters[name].pending_since
+        assert since == min((at for _, at in pending), default=None), name
     return found
 
 

@@ -72,6 +72,14 @@ class Chain:
 
     # -- from the engine, in its loop -------------------------------------------------------------
 
+    def go_on_from(self, other: Chain) -> None:
+        """Counts on from another chain of the same exporter."""
+        self.retries, self.gate.requests = other.retries, other.gate.requests
+        self.health.last_error, self.health.last_error_at = (
+            other.health.last_error,
+            other.health.last_error_at,
+        )
+
     def wake(self) -> None:
         """There may be something to do."""
         self._rested.clear()

@@ -32,6 +32,8 @@ _ASLEEP_SECONDS = 1.0
 _WITHOUT_BELL_SECONDS = 0.25
 _TIDY_SECONDS = 1.0
 _LOG_FAILED_SECONDS = 1.0
+_LOST_GRACE_SECONDS = 5.0
+"""For requests under way when the lock was lost."""
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -54,7 +56,7 @@ class Engine:
         exporters: Sequence[Exporter],
         tuning: Tuning,
         *,
-        before_look: Callable[[], None] = lambda: None,
+        before_look: Callable[[], None] | None = None,
         hooks: Hooks | None = None,
     ) -> None:
         """Prepares, without any I/O.
@@ -66,12 +68,8 @@ class Engine:
             before_look: is called now and then, before the journal is looked at, in the engine's thread.
             hooks: are told of outcomes.
         """
-        breakers = Breakers(tuning)
+        self._exporters, self._breakers = list(exporters), Breakers(tuning)
         self._hooks = hooks or Hooks()
-        self.chains = [
-            Chain(exporter, log, self._on_bug, breakers, self._hooks) for exporter in exporters
-        ]
-        self._notes = Notes(log, self.chains, tuning.clock)
         self.bugs: list[BaseException] = []
         self.duplicates = 0
         self.leading = log.directory is None
@@ -80,17 +78,19 @@ class Engine:
         """Whether it was so at some time, so that the chains know more than the event log."""
         self._log = log
         self._tuning = tuning
+        self.chains = self._make_chains()
+        self._notes = Notes(log, tuning.clock)
         self._before_look = before_look
         self._loop = _Loop()
         self._looked = threading.Event()
         """Set when it is known whether this process delivers."""
-        self._stop = asyncio.Event()
+        self._stop, self._lost = asyncio.Event(), asyncio.Event()
         self._news = asyncio.Event()
         self._news_pending = False
         self._unreadable_lines, self._log_lines = Limited(), Limited()
         self._intake_lock = asyncio.Lock()
         self._deadline = 0.0
-        self._hurries: set[asyncio.Task[None]] = set()
+        self._hurries: set[asyncio.Task[bool]] = set()
         self._lock = None if log.directory is None else Leadership(log.directory)
         self._thread = threading.Thread(target=self._run, name="llmtee", daemon=True)
 
@@ -107,6 +107,12 @@ class Engine:
     def abandon(self) -> None:
         """Frees what an engine holds whose thread could not be started."""
         self._loop.close()
+
+    def go_on_from(self, other: Engine) -> None:
+        """Before `start`: counts on from an engine that was stopped, with the same exporters."""
+        self.bugs, self.duplicates = other.bugs, other.duplicates
+        for chain, before in zip(self.chains, other.chains, strict=True):
+            chain.go_on_from(before)
 
     def notify(self) -> None:
         """There is a new record in a log in memory; one on disk says so by itself."""
@@ -129,15 +135,14 @@ class Engine:
             ring(self._log.directory, HURRY)
             return False
         try:
-            done: Future[None] = asyncio.run_coroutine_threadsafe(self._drain(), self._loop)
+            done: Future[bool] = asyncio.run_coroutine_threadsafe(self._drain(), self._loop)
         except RuntimeError:
             return False
         try:
-            done.result(max(0.0, deadline - time.monotonic()))
+            return done.result(max(0.0, deadline - time.monotonic()))
         except TimeoutError:
             done.cancel()
             return False
-        return True
 
     def stop(self, grace: float) -> None:
         """Lets requests under way finish for ``grace`` seconds, then ends the thread."""
@@ -156,6 +161,12 @@ class Engine:
     def _call(self, function: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(function)
+
+    def _make_chains(self) -> list[Chain]:
+        return [
+            Chain(one, self._log, self._on_bug, self._breakers, self._hooks)
+            for one in self._exporters
+        ]
 
     def _on_bug(self, error: BaseException) -> None:
         self.bugs.append(error)
@@ -177,24 +188,69 @@ class Engine:
             self._loop.close()
 
     async def _main(self) -> None:
-        while not self._elected():
-            if await self._stopped_within(self._tuning.election):
-                return
+        while not self._stop.is_set():
+            while not self._elected():
+                self._look()
+                if await self._stopped_within(self._tuning.election):
+                    return
+            await self._lead()
+
+    async def _lead(self) -> None:
+        """Delivers until it is told to stop, or the lock is lost."""
+        self._lost.clear()
         bell = self._open_bell()
         tasks = [asyncio.create_task(self._intake(bell))]
         tasks += [asyncio.create_task(chain.run(self._grace)) for chain in self.chains]
-        await self._stop.wait()
+        ends = [asyncio.create_task(event.wait()) for event in (self._stop, self._lost)]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
         for chain in self.chains:
             chain.stop()
         self._news.set()
         await asyncio.gather(*tasks)
-        try:
-            self._notes.tell()
-        except EventLogError as error:
-            self._log_failed(error)
+        if not self._lost.is_set():
+            self._tell()
         if bell is not None:
             self._loop.remove_reader(bell.fileno())
             bell.close()
+        if self._lost.is_set() and not self._stop.is_set():
+            self._start_again()
+
+    def _tell(self) -> None:
+        """Leaves the last word on each exporter."""
+        try:
+            self._notes.tell(self.chains)
+        except EventLogError as error:
+            self._log_failed(error)
+
+    def _start_again(self) -> None:
+        """Another process may have the right to deliver by now: stand for election like everybody."""
+        if self._lock is not None:
+            self._lock.release()
+        self.leading = False
+        before, self.chains = self.chains, self._make_chains()
+        for chain, old in zip(self.chains, before, strict=True):
+            chain.go_on_from(old)
+
+    def _is_lost(self) -> bool:
+        if self._lock is not None and not self._lock.is_held():
+            logger.warning(
+                "the lock of %s was deleted while it was in use; who delivers is settled anew",
+                self._log.directory,
+            )
+            self._deadline = time.monotonic() + _LOST_GRACE_SECONDS
+            self._lost.set()
+        return self._lost.is_set()
+
+    def _look(self) -> None:
+        """What every process does now and then, whether it delivers or not."""
+        try:
+            if self._before_look is not None:
+                self._before_look()
+            self._log.look()
+        except EventLogError as error:
+            self._log_failed(error)
 
     def _grace(self) -> float:
         return max(0.0, self._deadline - time.monotonic())
@@ -237,16 +293,16 @@ class Engine:
     async def _intake(self, bell: Bell | None) -> None:
         """Moves records from the journal to the events, and tells the chains."""
         last_record, tidied = self._loop.time(), 0.0
-        while not self._stop.is_set():
+        while not (self._stop.is_set() or self._is_lost()):
             self._news.clear()
             self._news_pending = False
             now = self._loop.time()
             try:
                 if now - tidied >= _TIDY_SECONDS:
                     tidied = now
-                    self._before_look()
+                    self._look()
                     self._log.tidy(self._tuning.clock())
-                    self._notes.tell()
+                    self._notes.tell(self.chains)
                 if self._log.touched():
                     self._wake_all()
                 if await self._absorb_all():
@@ -268,7 +324,7 @@ class Engine:
 
     def _seconds_until_look(self, bell: Bell | None, asleep: bool) -> float | None:
         if self._log.directory is None:
-            return None
+            return None if self._before_look is None else _ASLEEP_SECONDS
         if not asleep:
             return _LOOK_SECONDS
         return _WITHOUT_BELL_SECONDS if bell is None else _ASLEEP_SECONDS
@@ -304,9 +360,12 @@ class Engine:
         if self._log_lines.may(self._tuning.clock()):
             logger.warning("%s", error)
 
-    async def _drain(self) -> None:
+    async def _drain(self) -> bool:
+        """Whether all was done that can be; false when the right to deliver was lost meanwhile."""
+        chains = self.chains
         try:
             await self._absorb_all()
         except EventLogError as error:  # full, say: what is in it already may go and make room
             self._log_failed(error)
-        await asyncio.gather(*(chain.drained() for chain in self.chains))
+        await asyncio.gather(*(chain.drained() for chain in chains))
+        return chains is self.chains and not self._lost.is_set()

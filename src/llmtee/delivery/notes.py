@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,14 +38,17 @@ class Meter:
 class Notes:
     """Writes the notes, of what has changed since the last ones."""
 
-    def __init__(self, log: EventLog, chains: Sequence[Chain], clock: Callable[[], float]) -> None:
-        self._log, self._chains, self._clock = log, chains, clock
-        self._meters = {chain.exporter.name: Meter() for chain in chains}
+    def __init__(self, log: EventLog, clock: Callable[[], float]) -> None:
+        self._log, self._clock = log, clock
+        self._meters: dict[str, Meter] = {}
         self._told: dict[str, dict[str, Any]] = {}
         self._before: dict[str, tuple[float, dict[str, Any]]] | None = None
 
-    def tell(self) -> None:
+    def tell(self, chains: Iterable[Chain]) -> None:
         """For now and then, while this process delivers.
+
+        Args:
+            chains: as they are now.
 
         Raises:
             EventLogError: the log cannot be read or written.
@@ -55,9 +58,9 @@ class Notes:
             self._before = self._log.health()
         delivered = self._log.delivered()
         notes = {}
-        for chain in self._chains:
+        for chain in chains:
             name = chain.exporter.name
-            chain.rate = self._meters[name].see(now, delivered.get(name, 0))
+            chain.rate = self._meters.setdefault(name, Meter()).see(now, delivered.get(name, 0))
             notes[name] = note_of(chain.add_to(_NOTHING), now)
             if notes[name]["last_error"] is None:  # the newest one is of a process before this one
                 _, old = self._before.get(name, (0.0, {}))

@@ -22,7 +22,7 @@ from llmtee.eventlog.protocol import (
     Work,
 )
 from llmtee.eventlog.sharing import Bell, Leader, Leadership, leader, ring
-from llmtee.eventlog.sqlite import SqliteLog, existing_log, open_log
+from llmtee.eventlog.sqlite import SqliteLog, existing_log
 
 __all__ = [
     "CANONICAL",
@@ -54,6 +54,5 @@ __all__ = [
     "disk",
     "existing_log",
     "leader",
-    "open_log",
     "ring",
 ]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from llmtee.errors import EventLogError
 from llmtee.eventlog import schema
+from llmtee.eventlog._directory import make_directory
 from llmtee.eventlog.sharing import opening
 
 FILE = "events.db"
@@ -40,7 +41,7 @@ class Database:
         Raises:
             OSError: the directory cannot be used.
             sqlite3.Error: the file cannot be opened.
-            EventLogError: a newer llmtee wrote it.
+            NewerEventLog: a newer llmtee wrote it.
         """
         self._directory = directory
         self._prepare = prepare
@@ -63,12 +64,13 @@ class Database:
         """The connection, opened again where that is needed. For the holder of `lock`."""
         if self._closed:
             raise EventLogError(f"event log in {self.place}: closed")
-        if self._connection is not None and self._is_replaced():
-            self._connection.close()
-            self._connection = None
-        if self._connection is None:
-            self._connection = self._open()
-        return self._connection
+        old = self._connection
+        if old is not None and (old.in_transaction or not self._is_replaced()):
+            return old
+        new = self._connection = self._open(old)
+        if old is not None:
+            old.close()
+        return new
 
     def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         """One step: all of it is stored, or nothing."""
@@ -112,18 +114,21 @@ class Database:
         db.execute(begin)
         try:
             yield db
+            db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:  # some errors have ended it already
                 db.execute("ROLLBACK")
             raise
-        db.execute("COMMIT")
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, old: sqlite3.Connection | None = None) -> sqlite3.Connection:
+        """Connects to the file; one that was deleted is made anew from what ``old`` still has."""
         if self._directory is None:
             return self._connected(":memory:")
         path = self._directory / FILE
         make_directory(self._directory)
         with opening(self._directory):
+            if old is not None and not path.exists() and not self._is_set_aside(self._directory):
+                self._restore(self._directory, old)
             _create(path)
             try:
                 connection = self._connected(str(path))
@@ -158,6 +163,31 @@ class Database:
         except FileNotFoundError:
             return True
 
+    def _is_set_aside(self, directory: Path) -> bool:
+        """Whether the file has another name by now, because a process found it damaged."""
+        return any(
+            path.stat().st_ino == self._inode for path in directory.glob(f"{FILE}.corrupt-*")
+        )
+
+    def _restore(self, directory: Path, old: sqlite3.Connection) -> None:
+        # An open file stays whole when it is deleted.
+        being_made = directory / f"{FILE}.restoring"
+        being_made.unlink(missing_ok=True)
+        _create(being_made)
+        copy = sqlite3.connect(being_made, isolation_level=None)
+        try:
+            old.backup(copy)
+            copy.execute(
+                "PRAGMA journal_mode = DELETE"
+            )  # leaves nothing beside it; WAL comes when it is opened
+        finally:
+            copy.close()
+        being_made.rename(directory / FILE)
+        self._warn(
+            f"the event log in {directory} was deleted while it was in use; it is made anew with what this process "
+            "still had of it"
+        )
+
     def _set_aside(self, directory: Path, error: sqlite3.Error) -> None:
         path = directory / FILE
         if path.exists() and path.stat().st_ino != self._inode:
@@ -182,15 +212,3 @@ def _create(path: Path) -> None:
     # One that exists is left alone: closing any copy of it frees the locks that this process holds on it.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-
-
-def make_directory(directory: Path) -> None:
-    """Creates the directory, for the owner only and ignored by git.
-
-    One that held files before is left as it is: it may be a project's own.
-    """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if any(directory.iterdir()):
-        return
-    directory.chmod(0o700)
-    (directory / ".gitignore").write_text("*\n", encoding="utf-8")

@@ -52,18 +52,13 @@ def unfinished(db: sqlite3.Connection, exporter: str) -> bool:
 
 UNFINISHED = (
     "SELECT coalesce(sum(CASE phase WHEN 'open' THEN 0 ELSE events - delivered END), 0), "
-    "coalesce(sum(CASE phase WHEN 'open' THEN events - delivered ELSE 0 END), 0) "
+    "coalesce(sum(CASE phase WHEN 'open' THEN events - delivered ELSE 0 END), 0), "
+    "min(CASE phase WHEN 'open' THEN NULL ELSE pending_since END) "
     "FROM work INDEXED BY work_due WHERE exporter = ? AND state IN ('pending', 'claimed', 'inflight')"
-)
-PENDING_SINCE = (
-    "SELECT min((SELECT recorded_at FROM events WHERE seq = CASE substr(key, 1, 6) WHEN 'event:' THEN last_seq "
-    "ELSE (SELECT min(seq) FROM events WHERE session = substr(key, 9) "
-    "AND seq > max(after_seq, delivered_seq) AND kind = 'event') END)) "
-    "FROM work WHERE exporter = ? AND state IN ('pending', 'claimed', 'inflight') AND phase <> 'open'"
 )
 FIRST_AFTER = "SELECT recorded_at FROM events WHERE kind <> 'end' AND seq > ? ORDER BY seq LIMIT 1"
 SETTLED = (
-    "SELECT state, dropped, sum(events - delivered) FROM work "
+    "SELECT state, dropped, sum(events - delivered) FROM work INDEXED BY work_settled "
     "WHERE exporter = ? AND state IN ('dead', 'unknown', 'skipped') GROUP BY state, dropped"
 )
 
@@ -103,7 +98,7 @@ def _standing(
     db: sqlite3.Connection, exporter: str, in_journal: int, since: float | None
 ) -> Standing:
     """One exporter's own counter, its work, and what it has not taken yet."""
-    pending, is_open = db.execute(UNFINISHED, (exporter,)).fetchone()
+    pending, is_open, pending_since = db.execute(UNFINISHED, (exporter,)).fetchone()
     delivered, position = _delivered_and_position(db, exporter)
     behind = _count_after(db, position) + in_journal
     settled = {
@@ -111,13 +106,13 @@ def _standing(
         for state, dropped, events in db.execute(SETTLED, (exporter,))
     }
     counts = Counts(delivered=delivered, pending=pending + behind, open=is_open, **settled)
-    if counts.pending:
-        since = _oldest(
-            since,
-            *db.execute(FIRST_AFTER, (position,)).fetchone() or (),
-            *db.execute(PENDING_SINCE, (exporter,)).fetchone(),
-        )
-    return Standing(counts=counts, position=position, behind=behind, pending_since=since)
+    not_taken = db.execute(FIRST_AFTER, (position,)).fetchone() or ()
+    return Standing(
+        counts=counts,
+        position=position,
+        behind=behind,
+        pending_since=_oldest(since, pending_since, *not_taken),
+    )
 
 
 def _oldest(*times: float | None) -> float | None:

@@ -16,9 +16,11 @@ from llmtee.eventlog._segment import (
     HEADER,
     HEADER_BYTES,
     MAGIC,
+    MARK,
     PAGE,
     VERSION,
     frame_bytes,
+    seed_of,
 )
 
 _READ_BYTES: Final = 256 * 1024
@@ -45,7 +47,7 @@ class Reading:
     end: int = 0
     """When finished: past everything."""
     torn: int = 0
-    """When finished: damaged frames after the last good one; what follows a damaged length counts as one."""
+    """When finished: damaged frames after the last good one; a run of them may count as one."""
 
 
 class UnknownVersionError(Exception):
@@ -56,7 +58,8 @@ def read_segment(path: Path, position: int, limit: int) -> Reading | None:
     """The next frames of a segment; ``None`` when the file is gone.
 
     A frame that is not whole is waited for while its writer lives, and skipped and counted when it is gone, or when a
-    whole frame follows. Whatever the file holds, what is returned was written as it is.
+    whole frame follows. Whatever the file holds, what is returned was written as it is, and what was not damaged is
+    returned; while the writer lives as far as its mark says, and all of it when it is gone.
 
     Args:
         path: the segment.
@@ -72,37 +75,35 @@ def read_segment(path: Path, position: int, limit: int) -> Reading | None:
     except FileNotFoundError:
         return None
     try:
-        return _read(file, position, limit)
+        return _read(file, seed_of(path), position, limit)
     finally:
         os.close(file)
 
 
-def _read(file: int, position: int, limit: int) -> Reading:
+def _read(file: int, own_seed: int, position: int, limit: int) -> Reading:
     # First of all: what is read after the writer has gone is all there will be.
     complete = not _is_locked(file)
     size = os.fstat(file).st_size
     header = os.pread(file, HEADER_BYTES, 0)
-    if not _is_whole(header):
-        torn = int(position < size) if size else 0
-        return Reading(finished=complete, end=max(size, position), torn=torn)
-    _, version, seed, _, _, _ = HEADER.unpack_from(header)
-    if version != VERSION:
-        raise UnknownVersionError(f"version {version}")
+    whole = _is_whole(header)
+    seed = own_seed
+    if whole:
+        _, version, seed, _, _, _ = HEADER.unpack_from(header)
+        if version != VERSION:
+            raise UnknownVersionError(f"version {version}")
+    written = size if complete else min(size, 8 * _word(header, MARK))
     window = _Window(file, size, seed)
     reading = Reading()
-    position = max(position, HEADER_BYTES)
+    start = position = max(position, HEADER_BYTES)
     while len(reading.frames) < limit:
-        skipped, start = 0, position
-        frame = window.frame(start)
-        while frame is None and (after := window.after_damage(start)) is not None:
-            skipped, start = skipped + 1, after
-            frame = window.frame(start)
+        frame = window.frame(position) or window.frame_behind(position, written)
         if frame is None:
             if complete:
                 reading.finished, reading.end = True, max(size, position)
-                reading.torn = int(window.has_remains(position))
+                reading.torn = int(
+                    window.has_remains(position) or (not whole and 0 < size <= start)
+                )
             break
-        frame.torn = skipped
         reading.frames.append(frame)
         position = frame.end
     return reading
@@ -111,8 +112,11 @@ def _read(file: int, position: int, limit: int) -> Reading:
 def _is_whole(header: bytes) -> bool:
     if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
         return False
-    check = int.from_bytes(header[HEADER.size : HEADER.size + 4], sys.byteorder)
-    return check == crc32(header[: HEADER.size])
+    return _word(header, HEADER.size) == crc32(header[: HEADER.size])
+
+
+def _word(data: bytes, place: int) -> int:
+    return int.from_bytes(data[place : place + 4], sys.byteorder)
 
 
 def _is_locked(file: int) -> bool:
@@ -144,14 +148,43 @@ class _Window:
             return None
         return Frame(start + frame_bytes(length), body)
 
-    def after_damage(self, start: int) -> int | None:
-        """Where a whole frame follows the damaged one at ``start``, going by its length; else ``None``."""
-        head = self._get(start, 4)
-        length = int.from_bytes(head, sys.byteorder)
-        if len(head) < 4 or not length:
+    def frame_behind(self, start: int, end: int) -> Frame | None:
+        """The first whole frame between ``start``, where there is none, and ``end``."""
+        found = self._search(start, end)
+        if found is None:
             return None
-        after = start + frame_bytes(length)
-        return after if self.frame(after) is not None else None
+        # A frame that was written during the search must not be taken for damage: those before what was found are
+        # whole by now, or never will be.
+        self._bytes = b""
+        place, frame = self._search(start, found[1].end) or found
+        frame.torn = self._damaged_between(start, place)
+        return frame
+
+    def _search(self, start: int, end: int) -> tuple[int, Frame] | None:
+        for place in self._plausible(start, end):
+            frame = self.frame(place)
+            if frame is not None:
+                return place, frame
+        return None
+
+    def _plausible(self, start: int, end: int) -> Iterator[int]:
+        """Where the length of a frame may stand that ends before ``end``."""
+        for first in range(start, end, _READ_BYTES):
+            chunk = os.pread(self._file, min(_READ_BYTES, end - first), first)
+            if chunk.count(0) == len(chunk):
+                continue
+            lengths = memoryview(chunk)[: len(chunk) & ~7].cast("I")[::2]
+            for number, length in enumerate(lengths.tolist()):
+                place = first + 8 * number
+                if length and place + FRAME.size + length <= end:
+                    yield place
+
+    def _damaged_between(self, start: int, end: int) -> int:
+        """How many frames stand between, as far as their lengths can be believed; else one."""
+        count, place = 0, start
+        while place < end and (length := _word(self._get(place, 4), 0)):
+            count, place = count + 1, place + frame_bytes(length)
+        return count if place == end else min(1, end - start)
 
     def has_remains(self, start: int) -> bool:
         """Whether anything but zeros follows."""

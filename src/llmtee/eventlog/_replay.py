@@ -20,6 +20,11 @@ _IN_PERIOD = (
     "AND (:session IS NULL OR session = :session)"
 )
 _TOUCHED = f"SELECT DISTINCT session FROM events WHERE kind = 'event' AND {_IN_PERIOD}"  # noqa: S608 - texts of this module's own
+_BEGAN = (
+    "(SELECT recorded_at FROM events WHERE session = :session AND kind = 'event' AND seq > max(after_seq, "
+    "(SELECT start FROM exporters WHERE name = :exporter)) ORDER BY seq LIMIT 1)"
+)
+"""When the first event was recorded that a conversation's work counts."""
 
 
 def replay(db: sqlite3.Connection, subscription: Subscription, period: Period) -> Replayed:
@@ -61,9 +66,10 @@ def _events_again(
     first, last = _bounds(db, subscription.exporter)
     # A delivered event is one that was taken and has no work any more.
     count = db.execute(
-        "INSERT INTO work (exporter, key, segment, in_order_of, phase, state, after_seq, last_seq, events, due_at) "  # noqa: S608 - texts of this module's own
+        "INSERT INTO work (exporter, key, segment, in_order_of, phase, state, after_seq, last_seq, events, due_at, "  # noqa: S608 - texts of this module's own
+        "pending_since) "
         "SELECT :exporter, 'event:' || id, 0, CASE WHEN :ordered THEN session END, 'closed', 'pending', "
-        f"seq - 1, seq, 1, 0 FROM events WHERE seq > :first AND seq <= :last AND kind = 'event' AND {_IN_PERIOD} "
+        f"seq - 1, seq, 1, 0, recorded_at FROM events WHERE seq > :first AND seq <= :last AND kind = 'event' AND {_IN_PERIOD} "
         "AND NOT EXISTS (SELECT 1 FROM work WHERE exporter = :exporter AND key = 'event:' || id AND segment = 0)",
         {**values, "first": first, "last": last, "ordered": subscription.ordered},
     ).rowcount
@@ -84,9 +90,10 @@ def _conversations_again(
         ).fetchall()
         for segment, delivered in rows:
             db.execute(
-                "UPDATE work SET state = 'pending', delivered = 0, delivered_seq = 0, attempts = 0, first_at = NULL, "
-                "not_before = 0, due_at = 0 WHERE exporter = :exporter AND key = :key AND segment = :segment",
-                {**key, "segment": segment},
+                "UPDATE work SET state = 'pending', delivered = 0, delivered_seq = 0, attempts = 0, first_at = NULL, "  # noqa: S608 - texts of this module's own
+                f"not_before = 0, due_at = 0, pending_since = {_BEGAN} "
+                "WHERE exporter = :exporter AND key = :key AND segment = :segment",
+                {**key, "segment": segment, "session": session},
             )
             events += delivered
             segments += 1
@@ -119,11 +126,11 @@ def _add_events(db: sqlite3.Connection, subscription: Subscription, values: dict
         )
     }
     for row in _earlier(db, exporter, min(wanted, default=None)):
-        seq, event_id, _, kind, *_ = row
+        seq, event_id, _, kind, at, _ = row
         if seq in wanted:
             _work.take_entry(db, subscription, row)
         elif kind != "end":
-            _work.insert_skipped(db, exporter, _work.event_key(event_id), seq, 1, _LEFT_OUT)
+            _work.insert_skipped(db, exporter, _work.event_key(event_id), seq, at, 1, _LEFT_OUT)
     return len(wanted)
 
 
@@ -143,16 +150,16 @@ def _add_conversations(
     known = {row[2] for row in rows if _work.newest_segment(db, exporter, row[2]) is not None}
     new: set[str] = set()
     older: Counter[str] = Counter()
-    left_out: dict[str, int] = {}
+    left_out: dict[str, tuple[int, float]] = {}
     added = 0
     for row in rows:
-        seq, event_id, session, kind, *_ = row
+        seq, event_id, session, kind, at, _ = row
         if kind == "undecodable":
             if session in sessions:
                 _work.take_entry(db, subscription, row)
                 added += 1
             else:
-                _work.insert_skipped(db, exporter, _work.event_key(event_id), seq, 1, _LEFT_OUT)
+                _work.insert_skipped(db, exporter, _work.event_key(event_id), seq, at, 1, _LEFT_OUT)
         elif session in known:
             older[session] += kind == "event"
         elif session in sessions:
@@ -161,25 +168,28 @@ def _add_conversations(
             new.add(session)
         elif kind == "event":
             older[session] += 1
-            left_out[session] = seq
-    for session, seq in left_out.items():
+            _, began = left_out.get(session, (0, at))
+            left_out[session] = (seq, began)
+    for session, (seq, at) in left_out.items():
         key = _work.session_key(session)
         phase = "live" if subscription.send_when == "changed" else "closed"
-        _work.insert_skipped(db, exporter, key, seq, older.pop(session), _LEFT_OUT, phase=phase)
+        _work.insert_skipped(db, exporter, key, seq, at, older.pop(session), _LEFT_OUT, phase=phase)
     return added + sum(_grow(db, exporter, *one) for one in older.items()), len(new)
 
 
 def _grow(db: sqlite3.Connection, exporter: str, session: str, events: int) -> int:
     """A conversation that was begun before the start has held these events all the time; now they count."""
-    key = (exporter, _work.session_key(session))
+    where = {"exporter": exporter, "key": _work.session_key(session), "session": session}
     state, delivered = db.execute(
-        "SELECT state, delivered FROM work WHERE exporter = ? AND key = ? AND segment = 0", key
+        "SELECT state, delivered FROM work WHERE exporter = :exporter AND key = :key AND segment = 0",
+        where,
     ).fetchone()
     told = events if state == "done" or delivered else 0
+    began = "pending_since" if told else _BEGAN
     db.execute(
-        "UPDATE work SET events = events + ?, delivered = delivered + ? "
-        "WHERE exporter = ? AND key = ? AND segment = 0",
-        (events, told, *key),
+        f"UPDATE work SET events = events + :events, delivered = delivered + :told, pending_since = {began} "  # noqa: S608 - texts of this module's own
+        "WHERE exporter = :exporter AND key = :key AND segment = 0",
+        {**where, "events": events, "told": told},
     )
     _undeliver(db, exporter, -told)
     return events - told

@@ -6,6 +6,10 @@ Layout, in the machine's byte order: a header of 64 bytes, then frames, each on 
     check   u32   CRC-32 of length and body, started from the segment's own seed
     body
 
+Damage is found by the checksums. How the reader goes on behind it: whatever is a whole frame by the seed was written
+as one, and the mark in the header says how far frames must reach while the writer lives. The seed follows from the
+file's name, so that a damaged header costs no record.
+
 The pages belong to the kernel from the moment they are written: the death of the process does not touch them.
 The writer holds an exclusive ``flock`` for as long as it may write; a segment that nobody locks is complete.
 """
@@ -23,6 +27,8 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
+from llmtee.eventlog._directory import identity_of, is_file
+
 SUFFIX: Final = ".journal"
 NEW_SUFFIX: Final = ".journal-new"
 """Of a segment that is being made: it has no lock yet, and would look complete."""
@@ -33,8 +39,11 @@ VERSION: Final = 1
 HEADER: Final = struct.Struct("=8sIIQ16sQ")
 """Magic, version, seed of the checksums, process id, the writer's own id, number of the segment at its writer.
 
-Its own CRC-32 follows.
+Its own CRC-32 follows, and the mark.
 """
+MARK: Final = HEADER.size + 4
+"""Where the mark stands, a u32: the end of the last frame, in units of 8 bytes."""
+_MARK_WORD: Final = MARK // 4
 FRAME: Final = struct.Struct("=II")
 PAGE: Final = mmap.PAGESIZE
 _CRC_CHUNK: Final = 5 * 1024
@@ -54,6 +63,11 @@ def checksum(data: bytes, start: int) -> int:
     for place in range(0, len(view), _CRC_CHUNK):
         start = crc32(view[place : place + _CRC_CHUNK], start)
     return start
+
+
+def seed_of(path: Path) -> int:
+    """What the checksums of a segment start from: no two segments have the same."""
+    return crc32(path.stem.encode())
 
 
 def allocate(file: int, size: int) -> None:
@@ -77,7 +91,7 @@ class SegmentWriter:
         """Creates the file.
 
         Args:
-            path: where it will be; it must not exist.
+            path: where it will be; it must not exist, nor have existed.
             size: of the file in bytes, rounded up to pages.
             writer: 16 bytes that no other writer has.
             number: of the segment at this writer.
@@ -89,7 +103,7 @@ class SegmentWriter:
         self.size = -(-size // PAGE) * PAGE
         self._synced = 0
         self._syncing = threading.RLock()
-        self._seed = int.from_bytes(os.urandom(4), sys.byteorder)
+        self._seed = seed_of(path)
         being_made = path.with_suffix(NEW_SUFFIX)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._file = os.open(being_made, flags, 0o600)
@@ -101,6 +115,7 @@ class SegmentWriter:
             header += crc32(header).to_bytes(4, sys.byteorder)
             self._map[: len(header)] = header
             self._words = memoryview(self._map).cast("I")
+            self._identity = identity_of(self._file)
             being_made.rename(path)
         except BaseException:
             os.close(self._file)
@@ -126,6 +141,7 @@ class SegmentWriter:
         written = b"".join((check, head, payload, tail))
         self._map[start + 4 : start + 4 + len(written)] = written
         self._words[start >> 2] = length
+        self._words[_MARK_WORD] = after >> 3
         self._tail = after
         return True
 
@@ -133,9 +149,29 @@ class SegmentWriter:
         """Where the next frame goes."""
         tail = self._tail
         while tail < self.size and (length := self._words[tail >> 2]):
-            # Broken off after the length was written: that frame is valid.
-            tail = self._tail = tail + frame_bytes(length)
+            # Broken off after the length was written: that frame is valid. Or else somebody damaged the file.
+            tail = self._tail = min(tail + frame_bytes(length), self.size)
         return tail
+
+    def is_gone(self) -> bool:
+        """Whether the file was deleted or moved away, so that nobody will read it.
+
+        Raises:
+            OSError: nobody can say.
+        """
+        return not is_file(self.path, self._identity)
+
+    def bodies(self, position: int) -> list[bytes]:
+        """The bodies of the whole frames after ``position``, an ``end`` of a frame or 0."""
+        found = []
+        place, end = max(position, HEADER_BYTES), self._heal()
+        while place < end:
+            length, check = FRAME.unpack_from(self._map, place)
+            body = self._map[place + FRAME.size : place + FRAME.size + length]
+            if checksum(body, crc32(b"", self._seed ^ length)) == check:
+                found.append(body)
+            place += frame_bytes(length)
+        return found
 
     def sync(self) -> None:
         """Puts what was appended on the disk itself.

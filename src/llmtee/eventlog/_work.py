@@ -50,18 +50,18 @@ def take(db: sqlite3.Connection, subscription: Subscription, limit: int) -> int:
 
 
 def take_entry(db: sqlite3.Connection, subscription: Subscription, row: tuple[Any, ...]) -> None:
-    """Turns one entry into work: its seq, id, session, kind, time and error."""
+    """Turns an entry (number, id, session, kind, time, error) into work."""
     seq, event_id, session, kind, at, error = row
     if kind == "undecodable":
-        _insert_event(db, subscription.exporter, event_id, seq, error=error)
+        _insert_event(db, subscription.exporter, event_id, seq, at, error=error)
         letter = DeadLetter(subscription.exporter, event_id, 0, at, error)
         _store_letter(db, event_key(event_id), letter)
     elif subscription.grain == "event":
         if kind == "event":
             in_order_of = session if subscription.ordered else None
-            _insert_event(db, subscription.exporter, event_id, seq, in_order_of=in_order_of)
+            _insert_event(db, subscription.exporter, event_id, seq, at, in_order_of=in_order_of)
     elif kind == "end":
-        _end_session(db, subscription, session)
+        end_session(db, subscription, session)
     else:
         _add_to_conversation(db, subscription, session, seq, at)
 
@@ -71,6 +71,7 @@ def _insert_event(
     exporter: str,
     event_id: str,
     seq: int,
+    at: float,
     *,
     in_order_of: str | None = None,
     error: str | None = None,
@@ -78,7 +79,7 @@ def _insert_event(
     # Due at once, whatever a clock that was put back says; zero also keeps events in their order.
     db.execute(
         "INSERT INTO work (exporter, key, segment, in_order_of, phase, state, after_seq, last_seq, events, due_at, "
-        "reason) VALUES (?, ?, 0, ?, 'closed', ?, ?, ?, 1, 0, ?)",
+        "pending_since, reason) VALUES (?, ?, 0, ?, 'closed', ?, ?, ?, 1, 0, ?, ?)",
         (
             exporter,
             event_key(event_id),
@@ -86,6 +87,7 @@ def _insert_event(
             "dead" if error is not None else "pending",
             seq - 1,
             seq,
+            at,
             error,
         ),
     )
@@ -96,16 +98,18 @@ def insert_skipped(
     exporter: str,
     key: str,
     seq: int,
+    at: float,
     events: int,
     reason: str,
     *,
     phase: str = "closed",
 ) -> None:
-    """A unit of which the exporter gets nothing: an event, or a conversation up to ``seq``."""
+    """A unit of which the exporter gets nothing: an event, or a conversation that began ``at`` and goes up to ``seq``."""
+    after = seq - 1 if key.startswith("event:") else 0
     db.execute(
-        "INSERT INTO work (exporter, key, segment, phase, state, after_seq, last_seq, events, due_at, reason) "
-        "VALUES (?, ?, 0, ?, 'skipped', ?, ?, ?, 0, ?)",
-        (exporter, key, phase, seq - 1 if key.startswith("event:") else 0, seq, events, reason),
+        "INSERT INTO work (exporter, key, segment, phase, state, after_seq, last_seq, events, due_at, "
+        "pending_since, reason) VALUES (?, ?, 0, ?, 'skipped', ?, ?, ?, 0, ?, ?)",
+        (exporter, key, phase, after, seq, events, at, reason),
     )
 
 
@@ -121,7 +125,7 @@ def _insert_segment(
 ) -> None:
     db.execute(
         "INSERT INTO work (exporter, key, segment, phase, state, after_seq, last_seq, events, due_at, "
-        "waiting_since) VALUES (?, ?, ?, ?, 'pending', ?, ?, 1, ?, ?)",
+        "waiting_since, pending_since) VALUES (?, ?, ?, ?, 'pending', ?, ?, 1, ?, ?, ?)",
         (
             subscription.exporter,
             session_key(session),
@@ -130,6 +134,7 @@ def _insert_segment(
             after_seq,
             seq,
             at + subscription.quiet,
+            at,
             at,
         ),
     )
@@ -170,6 +175,7 @@ def _add_to_conversation(
             "UPDATE work SET last_seq = :seq, events = events + 1, "
             "state = CASE WHEN state IN ('claimed', 'inflight') THEN state ELSE 'pending' END, "
             "dropped = 0, waiting_since = coalesce(waiting_since, :at), "
+            "pending_since = coalesce(pending_since, :at), "
             "due_at = max(not_before, min(:at + :quiet, "
             "coalesce(coalesce(waiting_since, :at) + :patience, :at + :quiet))) "
             "WHERE exporter = :exporter AND key = :key AND segment = :segment",
@@ -185,7 +191,8 @@ def _add_to_conversation(
         )
 
 
-def _end_session(db: sqlite3.Connection, subscription: Subscription, session: str) -> None:
+def end_session(db: sqlite3.Connection, subscription: Subscription, session: str) -> None:
+    """Closes what is open of a session."""
     newest = newest_segment(db, subscription.exporter, session)
     if newest is not None and newest[2] == "pending":
         db.execute(
@@ -210,11 +217,11 @@ _DUE = (
     "ORDER BY due_at, last_seq LIMIT :window"
 )
 _DUE_IN_ORDER = (
+    # No second ORDER BY: with it the whole window is looked at, however few are wanted.
     f"SELECT {_COLUMNS} FROM ({_DUE}) AS due WHERE NOT EXISTS "  # noqa: S608
     "(SELECT 1 FROM work AS before WHERE before.exporter = :exporter "
     "AND before.in_order_of = due.in_order_of AND before.last_seq < due.last_seq "
-    "AND before.state IN ('pending', 'claimed', 'inflight')) "
-    "ORDER BY due_at, last_seq LIMIT :limit"
+    "AND before.state IN ('pending', 'claimed', 'inflight')) LIMIT :limit"
 )
 _WINDOW = 1000
 """How many due events are looked at for one whose session is free: bounds the cost of a claim."""
@@ -320,9 +327,10 @@ def _settle_delivered(
         db.execute(
             "UPDATE work SET state = CASE WHEN last_seq > :seq THEN 'pending' ELSE 'done' END, "
             "delivered = :events, delivered_seq = :seq, attempts = 0, first_at = NULL, "
-            "not_before = 0, reason = NULL "
+            "not_before = 0, reason = NULL, pending_since = (SELECT recorded_at FROM events "
+            "WHERE session = :session AND kind = 'event' AND seq > :seq AND seq <= last_seq ORDER BY seq LIMIT 1) "
             "WHERE exporter = :exporter AND key = :key AND segment = :segment",
-            {**where, "seq": work.last_seq, "events": work.events},
+            {**where, "seq": work.last_seq, "events": work.events, "session": work.session},
         )
     db.execute(
         "DELETE FROM dead_letters WHERE exporter = :exporter AND key = :key AND segment = :segment",

@@ -7,13 +7,16 @@ absorbed exactly once, whoever is killed when.
 
 from __future__ import annotations
 
+import logging
 import os
 import struct
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from llmtee.errors import EventLogError
+from llmtee.eventlog._directory import make_directory
 from llmtee.eventlog._segment import (
     HEADER_BYTES,
     SUFFIX,
@@ -22,6 +25,8 @@ from llmtee.eventlog._segment import (
 )
 from llmtee.eventlog.protocol import END, Record
 
+logger = logging.getLogger("llmtee")
+
 SEGMENT_BYTES = 4 * 2**20
 _GROWTH = 8
 """How many times larger the segments become of a process that fills them: making one costs its caller a moment."""
@@ -29,7 +34,8 @@ _NESTED_BYTES = 2**16
 """Of a segment for what signal handlers record: seldom much."""
 MAX_BYTES = 2**30
 _RETRY_SECONDS = 1.0
-_ABANDONED_SECONDS = 60.0
+_LOOK_SECONDS = 1.0
+"""Between two looks whether the files are still there, by the times of the records."""
 _HEAD = struct.Struct("=d?xxxII")
 """When it was recorded, whether live, length of the format's name in bytes, length of the id in bytes."""
 
@@ -68,6 +74,8 @@ class JournalWriter:
         segment_bytes: int = SEGMENT_BYTES,
         max_bytes: int = MAX_BYTES,
         fsync: bool = False,
+        absorbed: Callable[[str], int] = lambda _: 0,
+        warn: Callable[[str], None] = logger.warning,
     ) -> None:
         """Touches nothing: the first segment is made by the first `append`.
 
@@ -76,7 +84,12 @@ class JournalWriter:
             segment_bytes: size of the first segments; a record that is larger gets one of its own size.
             max_bytes: of all segments in the directory, at most. Beyond it, `append` refuses what is new.
             fsync: whether `append` returns only when the record is on the disk itself.
+            absorbed: how far a segment was read, by its name; asked when its file was deleted.
+            warn: is told when that happened.
         """
+        self._absorbed, self._warn = absorbed, warn
+        self._looked_at = 0.0
+        self._read_up_to: dict[str, int] = {}
         self._directory = directory
         self._segment_bytes = segment_bytes
         self._max_bytes = max_bytes
@@ -117,11 +130,40 @@ class JournalWriter:
                 segment = lane.segment
             finally:
                 self._level = level
+        if not -_LOOK_SECONDS < record.recorded_at - self._looked_at < _LOOK_SECONDS:
+            self._looked_at = record.recorded_at
+            self.look()
         if self._fsync and segment is not None:
             try:
                 segment.sync()
             except OSError as error:
                 raise EventLogError(f"journal in {self._directory}: {error}") from error
+
+    def look(self) -> None:
+        """Notices segments whose files were deleted, and writes again what nobody has read of them."""
+        try:
+            segments = [lane.segment for lane in self._lanes]
+            gone = [one.path.name for one in segments if one is not None and one.is_gone()]
+            if not gone:
+                return
+            # Before the lock is taken: whoever answers may have to wait, and a signal handler must not wait for us then.
+            self._read_up_to = {name: self._absorbed(name) for name in gone}
+            with self._lock:
+                if (
+                    not self._level
+                ):  # a signal handler inside `append`: whoever it interrupted looks soon
+                    self._save_all()
+        except (OSError, EventLogError):
+            return  # the segment is kept, and it is tried again
+
+    def _save_all(self) -> None:
+        self._level = 1
+        try:
+            for lane in self._lanes:
+                if lane.segment is not None and lane.segment.is_gone():
+                    self._rotate(lane, 0)
+        finally:
+            self._level = 0
 
     def try_again(self) -> None:
         """The next `append` tries to write even though the last one failed just now."""
@@ -129,6 +171,7 @@ class JournalWriter:
 
     def close(self) -> None:
         """Completes this writer's segments. Closing twice is fine."""
+        self.look()
         with self._lock:
             self._closed = True
             for lane in self._lanes:
@@ -153,13 +196,19 @@ class JournalWriter:
                 raise EventLogError(self._failure)
             self._failure = None
         try:
-            size = max(lane.segment_bytes, HEADER_BYTES + frame_bytes(body))
+            if not self._directory.exists():
+                make_directory(self._directory)
+            left = self._left_behind(lane)
+            needed = frame_bytes(body) + sum(frame_bytes(len(one)) for one in left)
+            size = max(lane.segment_bytes, HEADER_BYTES + needed)
             self._check_room(size)
             lane.number += 1
             path = self._directory / f"{lane.writer}-{lane.number:08d}{SUFFIX}"
             segment = SegmentWriter(path, size, writer=lane.identity, number=lane.number)
             if self._fsync:
                 _sync_directory(self._directory)
+            for one in left:
+                segment.append(one, b"")
             self._seal(lane)
         except (OSError, EventLogError) as error:
             reason = getattr(error, "strerror", None) or str(error)
@@ -170,6 +219,19 @@ class JournalWriter:
         if lane.number > 1:
             lane.segment_bytes = min(lane.segment_bytes * 2, lane.most_bytes)
         return segment
+
+    def _left_behind(self, lane: _Lane) -> list[bytes]:
+        """What only this process still has of the lane's segment, because its file was deleted."""
+        segment = lane.segment
+        if segment is None or not segment.is_gone():
+            return []
+        # Where that is not known, what was read comes again, and is known by its id.
+        left = segment.bodies(self._read_up_to.get(segment.path.name, 0))
+        self._warn(
+            f"a segment of the journal in {self._directory} was deleted while it was in use; "
+            f"{len(left)} records that were not read from it yet are written again"
+        )
+        return left
 
     def _seal(self, lane: _Lane) -> None:
         segment, lane.segment = lane.segment, None

@@ -227,6 +227,12 @@ class EventLog(Protocol):
     def try_again(self) -> None:
         """The next `append` tries to write even though the last one failed just now."""
 
+    def look(self) -> None:
+        """Notices that the directory, or a file in it, was deleted, and makes it anew with what this process still has.
+
+        To be called now and then, by every process.
+        """
+
     def journal(self, limit: int) -> list[tuple[int | Place, Record]]:
         """The oldest records that are not decoded yet, each with its place."""
 
@@ -235,6 +241,9 @@ class EventLog(Protocol):
 
     def tidy(self, now: float) -> None:
         """Deletes what is not needed any more, a little at a time. For the process that delivers, now and then."""
+
+    def vacuum(self) -> None:
+        """Makes the file as small as it can be. Takes a while, and as much room again, when it is large."""
 
     def register(self, subscription: Subscription) -> None:
         """Makes an exporter known. A new one starts at the end of the log, or as ``replay`` says at its beginning."""
@@ -344,7 +353,7 @@ class EventLog(Protocol):
         """Whether another process, or another ``EventLog``, has changed the database since the last call."""
 
     def close(self) -> None:
-        """Closes the log. Closing twice is fine."""
+        """Closes the log, even when it raises ``EventLogError``. Closing twice is fine."""
 
     def after_fork(self) -> None:
         """Called in a forked child: lets go of the parent's connection, which must not be used, nor closed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from llmtee.errors import EventLogError
+from llmtee.errors import NewerEventLog
 
 _VERSION_1 = """
 CREATE TABLE journal (
@@ -100,11 +100,8 @@ CREATE INDEX work_settled ON work (exporter, state, events, delivered)
   WHERE state IN ('dead', 'unknown', 'skipped');
 """
 
-
-def _operation() -> str:
-    """For those who operate a log: what only the delivering process knows, and what was given up by hand."""
-    return """
--- What the delivering process told of each exporter, as JSON, and when.
+_OPERATION = """
+-- For those who operate a log. What the delivering process told of each exporter, as JSON, and when.
 CREATE TABLE health (
   exporter TEXT PRIMARY KEY,
   at REAL NOT NULL,
@@ -116,9 +113,19 @@ DROP INDEX work_settled;
 CREATE INDEX work_settled ON work (exporter, state, dropped, events, delivered)
   WHERE state IN ('dead', 'unknown', 'skipped');
 """
+_PENDING_SINCE = """
+-- When the oldest event was recorded of those that a unit of work has not delivered; NULL: there is none.
+ALTER TABLE work ADD COLUMN pending_since REAL;
+UPDATE work SET pending_since = (SELECT recorded_at FROM events WHERE seq = CASE
+    WHEN key LIKE 'event:%' THEN last_seq
+    ELSE (SELECT min(seq) FROM events WHERE session = substr(key, 9) AND kind = 'event'
+      AND seq > max(after_seq, delivered_seq)) END)
+  WHERE state <> 'done';
+DROP INDEX work_due;
+CREATE INDEX work_due ON work (exporter, state, due_at, last_seq, phase, events, delivered, pending_since);
+"""
 
-
-_VERSION_3 = _operation()
+_VERSION_3 = _PENDING_SINCE + _OPERATION
 
 _STEPS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """What leads from version 0, an empty file, to 1, to 2, and so on. A step that was released is never changed."""
@@ -130,11 +137,11 @@ def prepare(connection: sqlite3.Connection) -> None:
     """Brings a database to the version of this llmtee. One process at a time may call it.
 
     Raises:
-        EventLogError: a newer llmtee wrote the file.
+        NewerEventLog: a newer llmtee wrote the file.
     """
     version = _version(connection)
     if version > VERSION:
-        raise EventLogError(
+        raise NewerEventLog(
             f"the event log has version {version}, which this llmtee does not know (it knows {VERSION}); "
             "upgrade llmtee or name another directory"
         )

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmtee.eventlog._directory import identity_of, is_file, make_directory
+
 LOCK_FILE = "delivering.lock"
 OPENING_FILE = "opening.lock"
 BELL_FILE = "bell"
@@ -95,6 +97,7 @@ class Leadership:
         return False
 
     def _acquire(self) -> bool:
+        make_directory(self._path.parent)
         # flock, unlike lockf, also keeps apart two Tees of one process, and is not lost by closing another copy.
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -105,7 +108,16 @@ class Leadership:
         os.ftruncate(file, 0)
         os.pwrite(file, str(os.getpid()).encode(), 0)  # for `leader`, and for people
         self._file = file
-        return True
+        if not self.is_held():  # deleted between the two
+            self.drop()
+        return self._file is not None
+
+    def is_held(self) -> bool:
+        """Whether the lock still keeps others out: when its file was deleted, they lock a new one."""
+        try:
+            return self._file is not None and is_file(self._path, identity_of(self._file))
+        except OSError:
+            return False
 
     def release(self) -> None:
         """Lets another process deliver."""
@@ -177,9 +189,14 @@ class Ringer:
 
     def news(self) -> None:
         """There is a new record. Costs nothing unless the deliverer sleeps."""
-        if self._sleeps is not None and self._sleeps[0]:
-            self._sleeps[0] = 0
+        sleeps = self._sleeps
+        if sleeps is not None and sleeps[0]:
+            sleeps[0] = 0
             ring(self._directory, NEW)
+
+    def close(self) -> None:
+        """Rings no more. The page is given back when no thread is in `news` any more."""
+        self._sleeps = None
 
 
 def _mapped(path: Path) -> mmap.mmap:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from llmtee.errors import EventLogError, UsageError
-from llmtee.eventlog import _intake, _letters, _queries, _replay, _retention, _work
+from llmtee.eventlog import _intake, _letters, _moving, _queries, _replay, _retention, _work
 from llmtee.eventlog._backlog import JournalReader
 from llmtee.eventlog._database import FILE, Database
 from llmtee.eventlog.journal import JournalWriter
@@ -103,6 +103,8 @@ class SqliteLog:
         self._unreadable: set[str] = set()
         self._forgot_after = 0
         self._data_version = 0
+        self._moved_to: str | None = None
+        """Of a log in memory: the directory that has taken it over."""
         try:
             self._database = Database(directory, prepare=self._register_all, warn=warn)
         except (OSError, sqlite3.Error) as error:
@@ -111,7 +113,11 @@ class SqliteLog:
         self._writer: JournalWriter | None = None
         if directory is not None:
             self._writer = JournalWriter(
-                directory, max_bytes=self.retention.journal_bytes, fsync=fsync
+                directory,
+                max_bytes=self.retention.journal_bytes,
+                fsync=fsync,
+                absorbed=self._absorbed,
+                warn=warn,
             )
             self._reader = JournalReader(directory)
             self._ringer = Ringer(directory)
@@ -141,8 +147,29 @@ class SqliteLog:
         if self._writer is not None:
             self._writer.try_again()
 
+    def look(self) -> None:
+        """Notices that files were deleted, and makes them anew."""
+        if self._writer is not None:
+            self.behind("")  # any question opens the database again
+            self._writer.look()
+
+    def _absorbed(self, segment: str) -> int:
+        """How far a segment was read that is gone."""
+        if self.directory is not None:
+            self._ringer = Ringer(self.directory)  # its file is gone too, most likely
+        try:
+            return self._position_in(segment)
+        except EventLogError:
+            return 0  # what was read comes again, and is known by its id
+
+    @_guarded
+    def _position_in(self, segment: str) -> int:
+        return _queries.positions(self._db).get(segment, 0)
+
     @_guarded
     def _append_in_memory(self, record: Record) -> None:
+        if self._moved_to is not None:
+            raise EventLogError(f"event log in {self.place}: moved to {self._moved_to}")
         if self.bound is not None and self._size >= self.bound:
             with self._database.transaction() as db:
                 names = self._subscriptions.keys()
@@ -216,6 +243,8 @@ class SqliteLog:
     @_guarded
     def vacuum(self) -> None:
         """Makes the file as small as it can be. Takes a while, and as much room again, when it is large."""
+        if self.directory is None:
+            return
         self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # files of version 1 learn it here
         self._db.execute("VACUUM")
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -345,6 +374,22 @@ class SqliteLog:
         """What the log has lost, by cause."""
         return _queries.counters(self._db)
 
+    @_guarded
+    def adopt(self, memory: SqliteLog) -> int:
+        """Takes over all that a log in memory holds; returns how many events that is.
+
+        Nobody may work on that log meanwhile, and what was claimed there must be recovered. Records that come to it
+        from then on are refused. When this fails nothing has changed, and that log goes on.
+
+        Raises:
+            EventLogError: it does not fit on the disk, say.
+        """
+        with memory._database.lock:
+            with self._database.transaction() as db:
+                moved = _moving.move(memory._db, db, self._subscriptions.values())
+            memory._moved_to = self.place
+        return moved
+
     # -- for those who operate it -----------------------------------------------------------------
 
     @_guarded
@@ -424,15 +469,21 @@ class SqliteLog:
     # -- its life ---------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Closes the log."""
-        if self._writer is not None:
-            self._writer.close()
-        self._database.close()
+        """Closes the log, whatever fails meanwhile."""
+        try:
+            if self._writer is not None:
+                self._ringer.close()
+                self._writer.close()
+        except OSError as error:
+            raise EventLogError(f"event log in {self.place}: {error}") from error
+        finally:
+            self._database.close()
 
     def after_fork(self) -> None:
         """Lets go of what is the parent's, in a forked child."""
         self._database.after_fork()
         self._size = self._appended = 0
+        self._moved_to = None
         if self._writer is not None:
             self._writer.after_fork()
 
@@ -477,30 +528,3 @@ def existing_log(directory: Path) -> SqliteLog:
     except OSError as error:
         raise EventLogError(f"event log in {directory}: {error}") from error
     return SqliteLog(directory)
-
-
-def open_log(
-    directory: Path,
-    *,
-    bound: int,
-    warn: Callable[[str], None],
-    retention: Retention | None = None,
-    fsync: bool = False,
-) -> SqliteLog:
-    """The log in ``directory``, or one in memory of at most ``bound`` events where that cannot be written.
-
-    Args:
-        directory: as ``config.event_log_dir`` gives it.
-        bound: of the one in memory.
-        warn: is told, once, that nothing will survive the process, and why.
-        retention: of the one on disk.
-        fsync: whether `append` returns only when the record is on the disk itself.
-    """
-    try:
-        return SqliteLog(directory, retention=retention, fsync=fsync, warn=warn)
-    except EventLogError as error:
-        warn(
-            f"{error}. Events are kept in memory only (at most {bound}) and are lost when this process ends; "
-            "make the directory writable, or name another with Tee(dir=…) or LLMTEE_DIR"
-        )
-        return SqliteLog(None, bound=bound, warn=warn)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from llmtee.errors import EventLogError
 from llmtee.eventlog import END, EventLog, Record
@@ -20,6 +22,8 @@ class Inbox:
         self.refused = 0
         """Records that neither the log nor memory had room for."""
         self._log = log
+        self._appended_before = 0
+        self._is_moving = False
         self._bound = bound
         self._held: deque[Record] = deque()
         self._moving = False
@@ -33,7 +37,7 @@ class Inbox:
     @property
     def recorded(self) -> int:
         """Records taken, refused ones included and ends of sessions left out."""
-        return self._log.appended + self.held + self.refused
+        return self._appended_before + self._log.appended + self.held + self.refused
 
     def put(self, record: Record) -> None:
         """Takes a record."""
@@ -54,6 +58,21 @@ class Inbox:
             self._log.try_again()
             self._move()
 
+    @contextmanager
+    def moving(self) -> Iterator[None]:
+        """While the log moves from memory to the disk: what neither of them takes just now is held."""
+        self._is_moving = True
+        try:
+            yield
+        finally:
+            self._is_moving = False
+
+    def switch(self, log: EventLog) -> None:
+        """From now on records go into ``log``."""
+        with self._lock:
+            self._appended_before += self._log.appended
+            self._log = log
+
     def give_up(self) -> None:
         """At the end: what is still held has nowhere to go, and is lost."""
         with self._lock:
@@ -67,8 +86,9 @@ class Inbox:
         """In a forked child: what the parent holds is the parent's."""
         self._lock = threading.RLock()
         self._moving = False
+        self._is_moving = False
         self._held.clear()
-        self.refused = 0
+        self.refused = self._appended_before = 0
 
     def _move(self) -> None:
         with self._lock:
@@ -83,13 +103,15 @@ class Inbox:
                 return  # said when the first one had to be held
             finally:
                 self._moving = False
-            logger.warning("the event log takes records again")
+            if not self._is_moving:
+                logger.warning("the event log takes records again")
 
     def _hold(self, record: Record, reason: str) -> None:
         with self._lock:
             # A log in memory that is full has no memory to spare either.
-            if self._log.directory is not None and len(self._held) < self._bound:
-                if not self._held:
+            has_room = self._log.directory is not None or self._is_moving
+            if has_room and len(self._held) < self._bound:
+                if not self._held and not self._is_moving:
                     logger.warning("%s; records are held in memory until it works", reason)
                 self._held.append(record)
                 return

@@ -26,11 +26,12 @@ from llmtee.delivery import (
     Tuning,
     look,
 )
-from llmtee.errors import UnknownName
+from llmtee.errors import EventLogError, UnknownName
 from llmtee.eventlog import (
     CANONICAL,
     END,
     DeadLetter,
+    EventLog,
     Located,
     Mended,
     Period,
@@ -38,8 +39,8 @@ from llmtee.eventlog import (
     Replayed,
     Retention,
     Selection,
+    SqliteLog,
     Standings,
-    open_log,
     ring,
 )
 from llmtee.eventlog.sharing import HURRY
@@ -52,11 +53,14 @@ from llmtee.spec import ExporterSettings
 from llmtee.tee import _life, _scope
 from llmtee.tee._exporters import resolve_exporters
 from llmtee.tee._guard import Guard
+from llmtee.tee._home import Home
 from llmtee.tee._inbox import Inbox
 
 logger = logging.getLogger("llmtee")
 
 _POLL_SECONDS = 0.05
+_MOVE_SECONDS = 5.0
+"""That requests under way have left when the log moves from memory to the disk."""
 _GRACE_SHARE = 0.2
 """Of the time that `close` has, for requests that are still under way when the flush gave up."""
 
@@ -131,22 +135,25 @@ class Tee:
         self._strict = strict
         self.exit_timeout = exit_timeout
         """Seconds that the hook at exit may take."""
-        self._log = open_log(
+        self._home = Home(
             config.event_log_dir(dir),
+            self._exporters,
             bound=memory_events,
-            warn=logger.warning,
             retention=retention,
             fsync=fsync,
         )
-        # From memory, no other process could deliver.
-        self._delivers = deliver or self._log.directory is None
-        for exporter in self._exporters:
-            self._log.register(exporter.subscription)
+        self._log: EventLog = self._home.log
+        self._may_deliver = deliver
         self._inbox = Inbox(self._log, memory_events)
         self._hooks = Hooks(on_delivered, on_dead, clock=tuning.clock)
         self._engine: Engine | None = None
+        self._engine_before: Engine | None = None
+        """Stopped when the log moved."""
         self._starting = threading.RLock()
-        self._final: Stats | None = None
+        self._moving = threading.RLock()
+        """Held by whoever moves the log from memory to the disk, or closes."""
+        self._final: Stats | EventLogError | None = None
+        """Once it is closed: how it stood then, or why that is not known."""
         self._bugs = self._refused = 0
         self._seen_formats: set[str] = set()
         _life.add(self)
@@ -326,9 +333,15 @@ class Tee:
         return await asyncio.to_thread(self.flush, timeout)
 
     def stats(self) -> Stats:
-        """Live counters, positions and the last error of each exporter."""
+        """Live counters, positions and the last error of each exporter; of a closed Tee, as they were at its end.
+
+        Raises:
+            EventLogError: the event log cannot be read.
+        """
         if self._final is None:
             return self._stats()
+        if isinstance(self._final, EventLogError):
+            raise EventLogError(str(self._final)) from self._final
         return replace(self._final, refused=self._refused + self._inbox.refused)
 
     # ── looking and mending ─────────────────────────────────────────────────────────────────────────────────────
@@ -437,6 +450,17 @@ class Tee:
 
     # ── its end ─────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def vacuum(self) -> None:
+        """Makes the file of the event log as small as it can be, after much was forgotten.
+
+        Delivery waits meanwhile, a second of the processor for some 100 MB, and the disk needs as much room again. What `retention` lets
+        go gives its room back by itself, so that this is seldom needed. A log in memory is left as it is.
+
+        Raises:
+            EventLogError: the log is closed, there is no room, or another process is busy with it.
+        """
+        self._log.vacuum()
+
     def close(self, timeout: float = 5.0) -> FlushReport:
         """Flushes, and stops delivery. What is still pending is delivered by the next Tee on the directory.
 
@@ -444,8 +468,13 @@ class Tee:
 
         Args:
             timeout: seconds that all of it may take.
+
+        Raises:
+            EventLogError: the event log cannot be read, so that nobody knows where the events stand. The Tee is closed
+                all the same.
         """
-        report = self._close(timeout)
+        self._close(timeout)
+        report = self._report()
         self._raise_bug()
         return report
 
@@ -462,9 +491,7 @@ class Tee:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close()
-        if kind is None:
-            self._raise_bug()
+        self._leave(kind)
 
     async def __aenter__(self) -> Self:
         return self
@@ -475,9 +502,13 @@ class Tee:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await asyncio.to_thread(self._close)
-        if kind is None:
+        await asyncio.to_thread(self._leave, kind)
+
+    def _leave(self, kind: type[BaseException] | None) -> None:
+        self._close()
+        if kind is None:  # else the block's own exception is the one to see
             self._raise_bug()
+            self._report()
 
     def _running(self) -> Engine | None:
         """The engine, started when it was not; ``None`` where it must not, and while the interpreter exits."""
@@ -488,9 +519,12 @@ class Tee:
                         self._log,
                         self._exporters,
                         self._tuning,
-                        before_look=self._inbox.retry,
+                        before_look=self._look_around,
                         hooks=self._hooks,
                     )
+                    if self._engine_before is not None:
+                        engine.go_on_from(self._engine_before)
+                        self._engine_before = None
                     try:
                         engine.start()
                     except RuntimeError:
@@ -498,6 +532,42 @@ class Tee:
                         return None
                     self._engine = engine
         return self._engine
+
+    @property
+    def _delivers(self) -> bool:
+        """Whether this process may deliver. From memory, no other could."""
+        return self._may_deliver or self._log.directory is None
+
+    def _look_around(self) -> None:
+        """Now and then, in the engine's thread: does the disk take what it did not take before?"""
+        self._inbox.retry()
+        if self._home.is_away and (found := self._home.look()) is not None:
+            # Not in this thread, which has to end for it.
+            mover = threading.Thread(target=self._come_home, args=(found,), name="llmtee-move")
+            try:
+                mover.start()
+            except RuntimeError:  # the interpreter exits; closing will look once more
+                found.close()
+
+    def _come_home(self, found: SqliteLog) -> None:
+        with self._moving:
+            if self._final is None and self._home.is_away:
+                self._move(found, _MOVE_SECONDS)
+                self._running()
+            else:
+                found.close()
+
+    def _move(self, found: SqliteLog, grace: float) -> None:
+        """Moves the log from memory to the disk. Delivery stands still meanwhile; recording goes on."""
+        if self._engine is not None:
+            self._engine.stop(grace)
+        with self._inbox.moving():
+            if self._home.move(found):
+                self._inbox.switch(self._home.log)
+                self._log = self._home.log
+        with self._starting:
+            self._engine_before, self._engine = self._engine, None
+        self._inbox.retry()
 
     def _drain(self, deadline: float) -> None:
         self._inbox.retry()
@@ -509,9 +579,10 @@ class Tee:
         elif engine is None or engine.drain(deadline - time.monotonic()):
             return
         # Another process delivers: what it does is seen in the event log, unless it ends and this one takes over.
+        # Or the log moves just now.
         while (left := deadline - time.monotonic()) > 0 and self._is_pending():
-            if engine is not None and engine.leading:
-                engine.drain(left)
+            engine = self._engine
+            if engine is not None and engine.leading and engine.drain(left):
                 return
             time.sleep(_POLL_SECONDS)
 
@@ -562,22 +633,38 @@ class Tee:
             hook_drops=self._hooks.dropped,
         )
 
-    def _close(self, timeout: float = 5.0) -> FlushReport:
-        if self._final is None:
-            end = time.monotonic() + timeout
+    def _close(self, timeout: float = 5.0) -> None:
+        """Closes whatever happens; what went wrong with the log is told by `stats`, and at once in the log lines."""
+        end = time.monotonic() + timeout
+        with self._moving:
+            if self._final is None:
+                self._end(timeout, end)
+
+    def _end(self, timeout: float, end: float) -> None:
+        try:
             if self._delivers:
                 self._drain(end - _GRACE_SHARE * timeout)
             else:
                 self._inbox.retry()
-            if self._engine is not None:
-                self._engine.stop(max(0.0, end - time.monotonic()))
-            self._hooks.close(max(0.0, end - time.monotonic()))
-            self._inbox.give_up()
+        except EventLogError as error:
+            self._wrong(str(error))
+        if self._engine is not None:
+            self._engine.stop(max(0.0, end - time.monotonic()))
+        if self._home.is_away and (found := self._home.look()) is not None:
+            self._move(found, 0.0)
+        self._hooks.close(max(0.0, end - time.monotonic()))
+        self._inbox.give_up()
+        try:
             self._final = self._stats()
+        except EventLogError as error:
+            self._wrong(f"{error}; the Tee is closed, and where its events stand is not known")
+            self._final = error
+        try:
             self._log.close()
-            self._inbox.give_up()  # what another thread was just about to record
-            _life.discard(self)
-        return self._report()
+        except EventLogError as error:
+            self._wrong(str(error))
+        self._inbox.give_up()  # what another thread was just about to record
+        _life.discard(self)
 
     def _raise_bug(self) -> None:
         """In strict mode, raises the first exception that was our own fault, once."""
@@ -596,10 +683,10 @@ class Tee:
             self._engine.after_fork()
             self._engine = None
         self._starting = threading.RLock()
+        self._moving = threading.RLock()
         self._log.after_fork()
         if self._log.directory is None:
-            for exporter in self._exporters:
-                self._log.register(exporter.subscription)
+            self._home.register()
         self._inbox.after_fork()
         self._hooks.after_fork()
 
