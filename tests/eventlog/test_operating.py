@@ -347,7 +347,7 @@ def test_the_files_are_weighed(log: SqliteLog, tmp_path: Path) -> None:
     found = disk(tmp_path / "log")
     assert found.bytes > found.journal_bytes > 0
     assert found.set_aside == ("events.db.corrupt-20260101T000000Z-1",)
-    assert disk(None) == Disk()
+    assert disk(None) == disk(tmp_path / "nowhere") == Disk()
 
 
 def test_a_log_that_is_not_there_is_not_made(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class Disk:
 
 
 def disk(directory: Path | None) -> Disk:
-    """The files in a directory; nothing for a log in memory.
+    """The files in a directory; nothing for a log in memory, or one whose directory was deleted.
 
     Raises:
         OSError: the directory cannot be read.
@@ -34,7 +34,7 @@ def disk(directory: Path | None) -> Disk:
         return Disk()
     whole = journal = 0
     set_aside = []
-    for path in directory.iterdir():
+    for path in _paths(directory):
         with suppress(FileNotFoundError):  # read to its end, and deleted, while we look
             size = path.stat().st_size
             whole += size
@@ -42,3 +42,10 @@ def disk(directory: Path | None) -> Disk:
             if path.name.startswith(f"{FILE}.corrupt-") and not path.name.endswith(_COMPANIONS):
                 set_aside.append(path.name)
     return Disk(bytes=whole, journal_bytes=journal, set_aside=tuple(sorted(set_aside)))
+
+
+def _paths(directory: Path) -> list[Path]:
+    try:
+        return list(directory.iterdir())
+    except FileNotFoundError:
+        return []

@@ -100,8 +100,9 @@ CREATE INDEX work_settled ON work (exporter, state, events, delivered)
   WHERE state IN ('dead', 'unknown', 'skipped');
 """
 
+# For those who operate a log.
 _OPERATION = """
--- For those who operate a log. What the delivering process told of each exporter, as JSON, and when.
+-- What the delivering process told of each exporter, as JSON, and when.
 CREATE TABLE health (
   exporter TEXT PRIMARY KEY,
   at REAL NOT NULL,
@@ -113,6 +114,7 @@ DROP INDEX work_settled;
 CREATE INDEX work_settled ON work (exporter, state, dropped, events, delivered)
   WHERE state IN ('dead', 'unknown', 'skipped');
 """
+
 _PENDING_SINCE = """
 -- When the oldest event was recorded of those that a unit of work has not delivered; NULL: there is none.
 ALTER TABLE work ADD COLUMN pending_since REAL;
