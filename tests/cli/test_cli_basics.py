@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
 import pytest
+import typer.main
 from typer.testing import CliRunner
 
 from llmtee import registry
@@ -50,6 +52,16 @@ def test_the_list_says_of_each_command_what_its_help_begins_with(name: str) -> N
     assert ended.exit_code == 0
     text = ended.output.partition("\n\n")[2].partition("\n\n")[0]
     assert " ".join(text.split()) == COMMANDS[name]
+    for help_ in [ended.output] if "Commands:" not in ended.output else _helps(name):
+        assert f"Example: llmtee {name}" in help_
+        assert "--json" in help_
+
+
+def _helps(group: str) -> list[str]:
+    """What each command of a group says of itself."""
+    made = typer.main.get_command(import_module(f"llmtee.cli.{group}").app)
+    names = made.list_commands(None)  # type: ignore[attr-defined]
+    return [CliRunner().invoke(app, [group, name, "--help"]).output for name in names]
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])

@@ -46,6 +46,8 @@ def deliver(
     """Deliver from an event log that other processes write.
 
     They open it with Tee(..., deliver=False). What is not delivered when this ends waits in the log.
+
+    Example: llmtee deliver /var/lib/myapp/llmtee --to honeyhive,inkeep
     """
     exporters = _exporters(to)
     with Tee(exporters, dir=directory) as tee:

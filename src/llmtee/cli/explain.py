@@ -43,6 +43,8 @@ def explain(
     """Show what a vendor, or a provider's format, keeps, parks and loses, and why.
 
     Parked is what it keeps in free-form fields only, which with --carry is all that it would lose.
+
+    Example: llmtee explain logs.jsonl --to honeyhive,anthropic-messages
     """
     wanted, known = listed(to), registry.vendor_names()
     formats = [name for name in wanted if name in written_formats()]

@@ -50,6 +50,8 @@ def send(
     """Deliver what files hold to vendors.
 
     Conversations are assembled for the vendors that take conversations.
+
+    Example: llmtee send logs.jsonl --to honeyhive,roark --dry-run
     """
     leaving = leaving_of(where, sample, redact)
     exporters = exporters_named(to, need_key=not dry_run, carry=carry, leaving=leaving)
