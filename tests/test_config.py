@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 import pytest
 from pydantic import SecretStr, field_validator
 
-from llmtee.config import event_log_dir, resolve
+from llmtee.config import event_log_dir, exporter_names, resolve
 from llmtee.errors import ConfigError
 from llmtee.spec import Env, ExporterSettings
 
@@ -159,3 +159,45 @@ def test_the_directory_of_the_event_log(tmp_path: Path) -> None:
     assert event_log_dir(environ={}) == Path(".llmtee")
     with pytest.raises(ConfigError, match="dir in"):
         event_log_dir(environ={}, file=_file(tmp_path, "dir = 3\n"))
+
+
+# ── several exporters of one vendor ─────────────────────────────────────────────────────────────────────────────────
+
+SECTIONS = """
+[acme]
+project = "all"
+retries = 5
+
+[acme.eu]
+api_key = "eu-key"
+project = "eu"
+
+[acme.us]
+"""
+
+
+def test_a_section_goes_before_the_environment_and_inherits_the_rest(tmp_path: Path) -> None:
+    file = _file(tmp_path, SECTIONS)
+    environ = {**KEY, "ACME_PROJECT": "environment"}
+    eu = resolve(Acme(name="acme.eu"), environ=environ, file=file)
+    assert (_key(eu), eu.project, eu.retries) == ("eu-key", "eu", 5)
+    us = resolve(Acme(name="acme.us"), environ=KEY, file=file)
+    assert (_key(us), us.project, us.retries) == ("from-environment", "all", 5)
+    assert resolve(Acme(name="acme.eu", project="argument"), file=file).project == "argument"
+    plain = resolve(Acme(), environ=KEY, file=file)
+    assert (_key(plain), plain.project) == ("from-environment", "all")
+    assert resolve(Acme(name="eu"), environ=KEY, file=file).project == "all"
+    assert exporter_names(Acme, environ={}, file=file) == ["acme.eu", "acme.us"]
+    assert exporter_names(Acme, environ={}) == []
+
+
+def test_a_section_is_checked_as_its_vendor_is(tmp_path: Path) -> None:
+    wrong = _file(tmp_path, "[acme.eu]\ncolour = 1\n")
+    with pytest.raises(
+        ConfigError, match=r"\[acme\.eu\] in .* has no setting colour; known: api_key"
+    ):
+        resolve(Acme(name="acme.eu"), environ=KEY, file=wrong)
+    resolve(Acme(), environ=KEY, file=wrong)  # which is another one's
+    invalid = _file(tmp_path, '[acme.eu]\nretries = "many"\n')
+    with pytest.raises(ConfigError, match=r"retries from \[acme\.eu\] in"):
+        resolve(Acme(name="acme.eu"), environ=KEY, file=invalid)

@@ -13,7 +13,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from llmtee import HoneyHive, Tee, ToolRun
+from llmtee.cli._app import app
+from llmtee.cli._prometheus import exposition
 from llmtee.spec import Env
 from llmtee.testing import emulators
 
@@ -100,12 +104,44 @@ def _without_numbers(text: str) -> list[str]:
     return re.sub(r"[\d.,]+|[ ─]+", " ", text).splitlines()
 
 
-def commands() -> list[str]:
+ON_A_LOG = ("status", "dead", "replay", "locate", "vacuum")
+
+
+def commands(*, on_a_log: bool = False) -> list[str]:
     lines = [
         line for page in PAGES for block in blocks(page, "console") for line in block.splitlines()
     ]
     found = [line.removeprefix("$ ").partition("#")[0].strip() for line in lines]
-    return [line for line in found if line.startswith("llmtee ") and " emulate " not in line]
+    ours = [line for line in found if line.startswith("llmtee ") and " emulate " not in line]
+    return [line for line in ours if (line.split()[1] in ON_A_LOG) == on_a_log]
+
+
+def test_commands_on_an_event_log_run(
+    tmp_path: Path, vendors: list[emulators.Emulator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fault = emulators.faults.status(400, body={"error": {"message": "no project"}})
+    vendors[1].always(fault)
+    with Tee([HoneyHive(project="p")]) as tee:
+        ids = [tee.record(ToolRun(name="lookup")) for _ in range(3)]
+        tee.flush()
+    lines = commands(on_a_log=True)
+    assert {line.split()[1] for line in lines} == set(ON_A_LOG)
+    for line in lines:
+        words = shlex.split(line.replace("$ID", ids[0]))[1:]
+        done = CliRunner().invoke(app, words)
+        assert (done.exit_code, bool(done.stdout)) == (0, True), (line, done.output)
+    [exported] = [len(path.read_bytes().splitlines()) for path in tmp_path.glob("*.jsonl")]
+    assert exported == 3
+
+
+def test_metrics_of_the_docs_exist(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "production.md").read_text("utf-8")
+    wanted = set(re.findall(r"\bllmtee_[a-z_]+", page))
+    with Tee([HoneyHive(project="p", api_key="k" * 9)]) as tee:
+        text = exposition(tee.stats())
+    assert wanted
+    assert wanted <= set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
 
 
 @pytest.mark.parametrize("command", commands())

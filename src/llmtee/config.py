@@ -8,6 +8,12 @@ TOML, named by ``LLMTEE_CONFIG`` or found at ``~/.config/llmtee/config.toml``::
     [honeyhive]                        # any setting of the exporter, by its own name
     project = "Simple RAG"
 
+    [honeyhive.eu]                     # another exporter of the same vendor, HoneyHive(name="honeyhive.eu")
+    api_key = "…"                      # what is not said here is as in [honeyhive]
+
+What stands in the section of such an exporter goes before the environment, which has only one variable for all of a
+vendor's.
+
 An error names the setting, the variable and where the bad value stands; never the value itself, which may be a key.
 """
 
@@ -17,6 +23,7 @@ import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -70,7 +77,9 @@ def resolve(
     for name, field in type(settings).model_fields.items():
         if name in given:
             continue
-        if (variable := _variable(field, environ)) is not None:
+        if name in table.own:
+            found[name], origins[name] = table.own[name], f"[{settings.name}] in {table.path}"
+        elif (variable := _variable(field, environ)) is not None:
             found[name], origins[name] = environ[variable], f"environment variable {variable}"
         elif name in table.values:
             found[name], origins[name] = table.values[name], f"[{settings.vendor}] in {table.path}"
@@ -105,25 +114,61 @@ def event_log_dir(
     return Path(value).expanduser()
 
 
+def exporter_names(
+    kind: type[ExporterSettings],
+    *,
+    environ: Mapping[str, str] | None = None,
+    file: str | Path | None = None,
+) -> list[str]:
+    """The names of a vendor's further exporters, each a section of the settings file: ``honeyhive.eu``.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    path, content = _read_file(os.environ if environ is None else environ, file)
+    _, sections = _split(kind, content, path)
+    return [f"{kind.vendor}.{section}" for section in sections]
+
+
+@dataclass(frozen=True, slots=True)
 class _Table:
-    def __init__(self, path: Path, values: Mapping[str, Any]) -> None:
-        self.path, self.values = path, values
+    path: Path
+    values: Mapping[str, Any]
+    """Of the vendor."""
+    own: Mapping[str, Any]
+    """Of this very exporter."""
 
 
 def _vendor_table(
     settings: ExporterSettings, environ: Mapping[str, str], file: str | Path | None
 ) -> _Table:
     path, content = _read_file(environ, file)
-    values = content.get(settings.vendor, {})
-    if not isinstance(values, dict):
-        raise ConfigError(f"{settings.vendor} in {path} must be a table: [{settings.vendor}]")
+    values, sections = _split(type(settings), content, path)
+    vendor, _, section = (settings.name or "").partition(".")
+    own = sections.get(section, {}) if vendor == settings.vendor else {}
     known = type(settings).model_fields
-    if unknown := sorted(values.keys() - known.keys()):
-        raise ConfigError(
-            f"[{settings.vendor}] in {path} has no setting {', '.join(unknown)}; "
-            f"known: {', '.join(sorted(known))}"
-        )
-    return _Table(path, values)
+    for title, table in ((settings.vendor, values), (settings.name, own)):
+        if unknown := sorted(table.keys() - known.keys()):
+            raise ConfigError(
+                f"[{title}] in {path} has no setting {', '.join(unknown)}; "
+                f"known: {', '.join(sorted(known))}"
+            )
+    return _Table(path, values, own)
+
+
+def _split(
+    kind: type[ExporterSettings], content: Mapping[str, Any], path: Path
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """A vendor's settings, and the sections of its further exporters."""
+    table = content.get(kind.vendor, {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{kind.vendor} in {path} must be a table: [{kind.vendor}]")
+    sections = {
+        name: value
+        for name, value in table.items()
+        if isinstance(value, dict) and name not in kind.model_fields
+    }
+    return {name: value for name, value in table.items() if name not in sections}, sections
 
 
 def _read_file(

@@ -5,14 +5,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
 import pytest
+import typer.main
+from typer.testing import CliRunner
 
 from llmtee import registry
 from llmtee._version import __version__
+from llmtee.cli._app import COMMANDS, app
 from llmtee.cli._check import check_vendor
 from llmtee.testing.emulators import Answer, Call, Emulator, Route, emulator_class
 
@@ -23,19 +27,41 @@ def test_version_and_help(llmtee: Run) -> None:
     assert llmtee("--version").out == f"llmtee {__version__}\n"
     helped = llmtee("--help")
     assert helped.code == 0
-    for name in (
-        "demo",
-        "convert",
-        "send",
-        "deliver",
-        "explain",
-        "vendors",
-        "formats",
-        "emulate",
-        "schema",
-    ):
+    for name in COMMANDS:
         assert name in helped.out
-    assert llmtee("convrt").code == 2
+    wrong = llmtee("convrt")
+    assert wrong.code == 2
+    assert "did you mean 'convert'?" in wrong.err
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_a_command_is_imported_when_it_runs(option: str) -> None:
+    heavy = ("httpx", "pydantic", "sqlite3", "llmtee.delivery", "llmtee.tee", "llmtee.cli.send")
+    code = (
+        "import contextlib, sys\nfrom llmtee.cli import main\n"
+        f"sys.argv = ['llmtee', {option!r}]\nwith contextlib.suppress(SystemExit): main()\n"
+        f"sys.exit(' '.join(name for name in {heavy} if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_of_each_command_what_its_help_begins_with(name: str) -> None:
+    ended = CliRunner().invoke(app, [name, "--help"], prog_name="llmtee")
+    assert ended.exit_code == 0
+    text = ended.output.partition("\n\n")[2].partition("\n\n")[0]
+    assert " ".join(text.split()) == COMMANDS[name]
+    for help_ in [ended.output] if "Commands:" not in ended.output else _helps(name):
+        assert f"Example: llmtee {name}" in help_
+        assert "--json" in help_
+
+
+def _helps(group: str) -> list[str]:
+    """What each command of a group says of itself."""
+    made = typer.main.get_command(import_module(f"llmtee.cli.{group}").app)
+    names = made.list_commands(None)  # type: ignore[attr-defined]
+    return [CliRunner().invoke(app, [group, name, "--help"]).output for name in names]
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])

@@ -5,5 +5,7 @@ from __future__ import annotations
 from llmtee.bulk._convert import Report, convert
 from llmtee.bulk._decoders import Detection, detect
 from llmtee.bulk._read import read
+from llmtee.bulk._records import LETTER
+from llmtee.bulk._sink import open_sink
 
-__all__ = ["Detection", "Report", "convert", "detect", "read"]
+__all__ = ["LETTER", "Detection", "Report", "convert", "detect", "open_sink", "read"]

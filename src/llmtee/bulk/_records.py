@@ -12,6 +12,9 @@ from llmtee import jsontext
 from llmtee.bulk._source import Line
 from llmtee.errors import InputError
 
+LETTER = "dead_letter"
+"""The key of a dead letter beside the event, or the record, that it is about."""
+
 _POSITION = re.compile(r"(.*?):? (?:at )?line (\d+) column (\d+)", re.DOTALL)
 
 
@@ -112,9 +115,17 @@ def _document(lines: list[Line], source: str) -> Iterator[Raw | InputError]:
 
 def _entries(value: Any, line: int | None) -> Iterator[Raw]:
     if isinstance(value, list):
-        yield from (Raw(entry, line, f"[{i}]") for i, entry in enumerate(value))
+        yield from (Raw(_plain(entry), line, f"[{i}]") for i, entry in enumerate(value))
     else:
-        yield Raw(value, line)
+        yield Raw(_plain(value), line)
+
+
+def _plain(value: Any) -> Any:
+    """A record without the letter that ``llmtee dead export`` wrote beside it."""
+    letter = value.get(LETTER) if isinstance(value, dict) else None
+    if not isinstance(letter, dict) or "exporter" not in letter:
+        return value
+    return {key: own for key, own in value.items() if key != LETTER}
 
 
 def _explained(error: ValueError) -> tuple[str, int, int]:

@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from llmtee import config, registry
-from llmtee.errors import UsageError
+from llmtee.errors import UnknownName, UsageError
 from llmtee.privacy import Redaction, Where
 from llmtee.spec import Env, ExporterSettings, Vendor
 
@@ -49,6 +49,16 @@ RedactOption: TypeAlias = Annotated[
     ),
 ]
 
+DirArgument: TypeAlias = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="DIR", help="Event log; else LLMTEE_DIR, else the settings file, else ./.llmtee."
+    ),
+]
+DirOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--dir", help="Event log; by default as for `llmtee status`.")
+]
+
 STDIN = "-"
 
 
@@ -68,22 +78,55 @@ def existing(paths: list[str]) -> list[str]:
     return paths
 
 
-def vendors_named(names: str) -> list[Vendor[Any]]:
-    """The vendors of a list such as ``inkeep,roark``, each once.
+def listed(names: str) -> list[str]:
+    """The names of a list such as ``inkeep,roark``, each once.
 
     Raises:
-        UnknownName: one of them is not registered.
         UsageError: the list is empty.
     """
     wanted = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
     if not wanted:
         raise UsageError("--to names no vendor; see `llmtee vendors list`")
-    return [registry.vendor(name) for name in wanted]
+    return wanted
+
+
+def exporters_named(
+    names: str, *, need_key: bool, carry: bool = False, leaving: Mapping[str, Any] | None = None
+) -> list[ExporterSettings]:
+    """The exporters of a list: vendors, and sections of the settings file such as ``honeyhive.eu``.
+
+    Raises:
+        UnknownName: there is no such vendor or section.
+        UsageError: the list is empty.
+        ConfigError: as `settings_of`.
+    """
+    return [
+        settings_of(vendor_of(name), name=name, need_key=need_key, carry=carry, leaving=leaving)
+        for name in listed(names)
+    ]
+
+
+def vendor_of(name: str) -> Vendor[Any]:
+    """The vendor of an exporter's name.
+
+    Raises:
+        UnknownName: there is no such vendor, or no such section in the settings file.
+    """
+    vendors = registry.vendor_names()
+    owner = name if name in vendors else name.partition(".")[0]
+    if owner not in vendors:
+        return registry.vendor(name)  # says which there are
+    vendor = registry.vendor(owner)
+    known = [owner, *config.exporter_names(vendor.settings)]
+    if name not in known:
+        raise UnknownName("exporter", name, known)
+    return vendor
 
 
 def settings_of(
     vendor: Vendor[Any],
     *,
+    name: str | None = None,
     need_key: bool,
     carry: bool = False,
     leaving: Mapping[str, Any] | None = None,
@@ -92,6 +135,7 @@ def settings_of(
 
     Args:
         vendor: whose.
+        name: of the exporter, where it is a section of the settings file.
         need_key: whether a missing key is an error.
         carry: whether it was asked for; else the settings decide.
         leaving: settings that the command line gave, as `leaving_of` has them.
@@ -100,6 +144,8 @@ def settings_of(
         ConfigError: the key is missing though it is needed, or a value is invalid.
     """
     given = dict(leaving or {})
+    if name not in (None, vendor.name):
+        given["name"] = name
     if carry:
         given["carry"] = True
     resolved: ExporterSettings = config.resolve(

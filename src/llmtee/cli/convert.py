@@ -49,6 +49,8 @@ def convert(
     """Turn files of one shape into a file of another.
 
     OUT is JSON Lines. It appears when it is complete. Nothing is sent.
+
+    Example: llmtee convert logs.jsonl --to inkeep -o inkeep.jsonl
     """
     if as_json and output == _STDOUT:
         raise UsageError("--json needs -o FILE: without it, stdout holds the records")

@@ -6,7 +6,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -15,7 +14,7 @@ import typer
 from llmtee import config, registry
 from llmtee.cli import _console as console
 from llmtee.cli._deliver import show_report
-from llmtee.cli._options import JsonOption, settings_of, vendors_named
+from llmtee.cli._options import DirArgument, JsonOption, exporters_named
 from llmtee.cli._run import SOME_FAILED, complain
 from llmtee.delivery import FlushReport
 from llmtee.errors import UsageError
@@ -24,18 +23,14 @@ from llmtee.tee import Tee
 
 
 def deliver(
-    directory: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[DIR]",
-            help="Event log; else LLMTEE_DIR, else the settings file, else ./.llmtee.",
-        ),
-    ] = None,
+    directory: DirArgument = None,
     *,
     to: Annotated[
         str | None,
         typer.Option(
-            "--to", metavar="VENDOR[,...]", help="Vendors; by default those that have a key."
+            "--to",
+            metavar="NAME[,...]",
+            help="Vendors, and sections of the settings file such as honeyhive.eu; by default all that have a key.",
         ),
     ] = None,
     grace: Annotated[
@@ -54,6 +49,8 @@ def deliver(
     """Deliver from an event log that other processes write.
 
     They open it with Tee(..., deliver=False). What is not delivered when this ends waits in the log.
+
+    Example: llmtee deliver /var/lib/myapp/llmtee --to honeyhive,inkeep
     """
     exporters = _exporters(to)
     with Tee(exporters, dir=directory) as tee:
@@ -79,8 +76,10 @@ def deliver(
 
 def _exporters(to: str | None) -> list[ExporterSettings]:
     if to is not None:
-        return [settings_of(vendor, need_key=True) for vendor in vendors_named(to)]
-    found = [settings_of(registry.vendor(name), need_key=False) for name in registry.vendor_names()]
+        return exporters_named(to, need_key=True)
+    vendors = [registry.vendor(name) for name in registry.vendor_names()]
+    names = [[one.name, *config.exporter_names(one.settings)] for one in vendors]
+    found = exporters_named(",".join(name for own in names for name in own), need_key=False)
     with_key = [settings for settings in found if settings.api_key is not None]
     if not with_key:
         raise UsageError(

@@ -47,6 +47,8 @@ def demo(
     """Play conversations to four emulated vendors.
 
     Shows what arrived where. Needs no network and no keys.
+
+    Example: llmtee demo --show inkeep
     """
     if show is not None:
         registry.vendor(show)

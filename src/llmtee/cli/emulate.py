@@ -27,6 +27,8 @@ def emulate(
     """Run vendors on this machine: strict, until Ctrl-C.
 
     Prints the address and key of each, and then what arrives.
+
+    Example: llmtee emulate honeyhive inkeep --port 8001
     """
     names = emulator_names() if vendors == ["all"] else list(dict.fromkeys(vendors))
     arrivals: SimpleQueue[tuple[Emulator, Received]] = SimpleQueue()

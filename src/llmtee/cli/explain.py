@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from llmtee import registry
 from llmtee.cli import _console as console
 from llmtee.cli._input import Input
 from llmtee.cli._options import (
@@ -15,9 +16,10 @@ from llmtee.cli._options import (
     FromOption,
     InArgument,
     JsonOption,
+    listed,
     settings_of,
-    vendors_named,
 )
+from llmtee.errors import UnknownName
 from llmtee.fidelity import BY_WEIGHT, Ledger
 from llmtee.functions import explain as explain_items
 from llmtee.functions import render, written_formats
@@ -41,11 +43,14 @@ def explain(
     """Show what a vendor, or a provider's format, keeps, parks and loses, and why.
 
     Parked is what it keeps in free-form fields only, which with --carry is all that it would lose.
+
+    Example: llmtee explain logs.jsonl --to honeyhive,anthropic-messages
     """
-    wanted = list(dict.fromkeys(name.strip() for name in to.split(",")))
+    wanted, known = listed(to), registry.vendor_names()
     formats = [name for name in wanted if name in written_formats()]
-    named = ",".join(name for name in wanted if name not in formats)
-    vendors = vendors_named(named) if named or not formats else []
+    if unknown := [name for name in wanted if name not in known and name not in formats]:
+        raise UnknownName("vendor or format", unknown[0], (*known, *written_formats()))
+    vendors = [registry.vendor(name) for name in wanted if name not in formats]
     given = Input(sources, source_format)
     items = list(given)
     ledgers = {name: explain_items(items, name) for name in formats}

@@ -8,7 +8,10 @@ from llmtee.cli._options import JsonOption
 
 
 def formats(as_json: JsonOption = False) -> None:
-    """List what --from and --to take."""
+    """List what --from and --to take.
+
+    Example: llmtee formats --json
+    """
     rows = [
         {
             "name": "auto",

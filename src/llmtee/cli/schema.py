@@ -20,7 +20,10 @@ def schema(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print JSON Schemas of our model and of vendors."""
+    """Print JSON Schemas of our model and of vendors.
+
+    Example: llmtee schema inkeep/conversation
+    """
     found = _schemas()
     if name is not None:
         if name not in found:

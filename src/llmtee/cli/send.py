@@ -19,9 +19,8 @@ from llmtee.cli._options import (
     RedactOption,
     SampleOption,
     WhereOption,
+    exporters_named,
     leaving_of,
-    settings_of,
-    vendors_named,
 )
 from llmtee.cli._plan import plan
 from llmtee.cli._run import SOME_FAILED
@@ -51,12 +50,11 @@ def send(
     """Deliver what files hold to vendors.
 
     Conversations are assembled for the vendors that take conversations.
+
+    Example: llmtee send logs.jsonl --to honeyhive,roark --dry-run
     """
     leaving = leaving_of(where, sample, redact)
-    exporters = [
-        settings_of(vendor, need_key=not dry_run, carry=carry, leaving=leaving)
-        for vendor in vendors_named(to)
-    ]
+    exporters = exporters_named(to, need_key=not dry_run, carry=carry, leaving=leaving)
     given = Input(sources, source_format)
     if dry_run:
         planned = plan(given, exporters)

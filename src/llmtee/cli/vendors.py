@@ -14,6 +14,7 @@ from llmtee.cli._run import SOME_FAILED, command
 from llmtee.spec import Vendor
 
 app = typer.Typer(
+    add_completion=False,
     help="Vendors: how they behave, and is the key right?",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -23,7 +24,10 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Such as honey
 
 
 def listing(as_json: JsonOption = False) -> None:
-    """List the vendors: what one write holds, limits, and where the key comes from."""
+    """List the vendors: what one write holds, limits, and where the key comes from.
+
+    Example: llmtee vendors list --json
+    """
     vendors = [registry.vendor(name) for name in registry.vendor_names()]
     if as_json:
         console.print_json([_card(vendor) for vendor in vendors])
@@ -45,7 +49,10 @@ def listing(as_json: JsonOption = False) -> None:
 
 
 def show(name: NameArgument, as_json: JsonOption = False) -> None:
-    """Show one vendor's card: capabilities, limits, retries, settings."""
+    """Show one vendor's card: capabilities, limits, retries, settings.
+
+    Example: llmtee vendors show honeyhive
+    """
     vendor = registry.vendor(name)
     card = _card(vendor)
     if as_json:
@@ -71,7 +78,10 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
 
 
 def check(name: NameArgument, as_json: JsonOption = False) -> int:
-    """Send the vendor's harmless check request: are key and address right?"""
+    """Send the vendor's harmless check request: are key and address right?
+
+    Example: llmtee vendors check honeyhive
+    """
     vendor = registry.vendor(name)
     settings = settings_of(vendor, need_key=True)
     result = check_vendor(vendor, settings)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from llmtee.delivery.engine import Engine
 from llmtee.delivery.exporter import Exporter, Tuning
+from llmtee.delivery.hooks import Delivery, Hooks, OnDead, OnDelivered
+from llmtee.delivery.notes import look
 from llmtee.delivery.report import ExporterStats, FlushReport, HostStats, PaceStats, Stats
 
 __all__ = [
+    "Delivery",
     "Engine",
     "Exporter",
     "ExporterStats",
     "FlushReport",
+    "Hooks",
     "HostStats",
+    "OnDead",
+    "OnDelivered",
     "PaceStats",
     "Stats",
     "Tuning",
+    "look",
 ]

@@ -13,6 +13,7 @@ from llmtee.delivery.claim import Claim
 from llmtee.delivery.exporter import Exporter
 from llmtee.delivery.gate import Gate
 from llmtee.delivery.health import Health, logger
+from llmtee.delivery.hooks import Hooks
 from llmtee.delivery.judge import Plan, judge, plan
 from llmtee.delivery.pack import pack
 from llmtee.delivery.parcel import Packet, Parcel
@@ -39,6 +40,7 @@ class Chain:
         log: EventLog,
         on_bug: Callable[[BaseException], None],
         breakers: Breakers,
+        hooks: Hooks | None = None,
     ) -> None:
         """Prepares, without any I/O.
 
@@ -47,11 +49,15 @@ class Chain:
             log: where the work stands.
             on_bug: is told of exceptions that are llmtee's or a plug-in's own fault.
             breakers: of the hosts; shared by all chains.
+            hooks: are told of outcomes.
         """
         self.exporter = exporter
         self.health = Health(exporter)
         self.retries = 0
+        self.rate: float | None = None
+        """Events delivered a second; whoever counts them says it."""
         self._log = log
+        self._hooks = hooks or Hooks()
         self._on_bug = on_bug
         self._clock = exporter.tuning.clock
         self._wake = asyncio.Event()
@@ -119,6 +125,7 @@ class Chain:
         """``stats`` with what is known only here."""
         return replace(
             stats,
+            rate=self.rate,
             requests=self.gate.requests,
             retries=self.retries,
             paused=self.health.paused,
@@ -180,7 +187,7 @@ class Chain:
 
     async def _deliver(self, works: list[Work]) -> None:
         """Takes claimed works to their settlement, or gives them back."""
-        settle = Settle(self.exporter, self._log, self.health, works)
+        settle = Settle(self.exporter, self._log, self.health, works, self._hooks)
         try:
             parcels = await self._rendered(works, settle)
             if parcels:

@@ -15,9 +15,11 @@ from llmtee.delivery.chain import Chain
 from llmtee.delivery.decode import decode
 from llmtee.delivery.exporter import Exporter, Tuning
 from llmtee.delivery.health import Limited, logger
+from llmtee.delivery.hooks import Hooks
 from llmtee.delivery.loop import Loop
+from llmtee.delivery.notes import Notes
 from llmtee.errors import EventLogError
-from llmtee.eventlog import Bell, Entry, EventLog, Leadership, ring
+from llmtee.eventlog import Bell, DeadLetter, Entry, EventLog, Leadership, ring
 from llmtee.eventlog.sharing import HURRY
 
 _SLICE = 50
@@ -50,6 +52,7 @@ class Engine:
         tuning: Tuning,
         *,
         before_look: Callable[[], None] | None = None,
+        hooks: Hooks | None = None,
     ) -> None:
         """Prepares, without any I/O.
 
@@ -58,15 +61,20 @@ class Engine:
             exporters: what to deliver to.
             tuning: of delivery.
             before_look: is called now and then, before the journal is looked at, in the engine's thread.
+            hooks: are told of outcomes.
         """
         self._exporters, self._breakers = list(exporters), Breakers(tuning)
+        self._hooks = hooks or Hooks()
         self.bugs: list[BaseException] = []
         self.duplicates = 0
         self.leading = log.directory is None
         """Whether this process is the one that delivers from the directory."""
+        self.led = self.leading
+        """Whether it was so at some time, so that the chains know more than the event log."""
         self._log = log
         self._tuning = tuning
         self.chains = self._make_chains()
+        self._notes = Notes(log, tuning.clock)
         self._before_look = before_look
         self._loop = Loop()
         self._looked = threading.Event()
@@ -125,6 +133,10 @@ class Engine:
             self._call(self._hurry)
         elif self._log.directory is not None:
             ring(self._log.directory, HURRY)
+
+    def wake(self) -> None:
+        """Somebody has made something pending again."""
+        self._call(self._wake_all)
 
     def drain(self, timeout: float, given_up: threading.Event | None = None) -> bool:
         """Sends what is due or changed; returns whether all that can be done was done within ``timeout`` seconds.
@@ -199,7 +211,10 @@ class Engine:
             self._loop.call_soon_threadsafe(function)
 
     def _make_chains(self) -> list[Chain]:
-        return [Chain(one, self._log, self._on_bug, self._breakers) for one in self._exporters]
+        return [
+            Chain(one, self._log, self._on_bug, self._breakers, self._hooks)
+            for one in self._exporters
+        ]
 
     def _on_bug(self, error: BaseException) -> None:
         self.bugs.append(error)
@@ -255,12 +270,21 @@ class Engine:
         for drain in drains:
             drain.cancel()  # who waits for it need not any more
         await asyncio.gather(*drains, return_exceptions=True)
+        if not self._lost.is_set():
+            self._tell()
         if bell is not None:
             self._loop.remove_reader(bell.fileno())
             bell.close()
             self._bell = None
         if self._lost.is_set() and not self._stop.is_set():
             self._start_again()
+
+    def _tell(self) -> None:
+        """Leaves the last word on each exporter."""
+        try:
+            self._notes.tell(self.chains)
+        except EventLogError as error:
+            self._log_failed(error)
 
     def _start_again(self) -> None:
         """Another process may have the right to deliver by now: stand for election like everybody."""
@@ -299,6 +323,7 @@ class Engine:
         except OSError as error:
             if not self._looked.is_set():
                 logger.error("cannot lock %s: %s; nothing is delivered", self._log.directory, error)
+        self.led = self.leading
         self._looked.set()
         return self.leading
 
@@ -340,6 +365,9 @@ class Engine:
                     tidied = now
                     self._look()
                     self._log.tidy(self._tuning.clock())
+                    self._notes.tell(self.chains)
+                if self._log.touched():
+                    self._wake_all()
                 if await self._absorb_all():
                     last_record = now
                 asleep = now - last_record >= _AWAKE_SECONDS
@@ -373,8 +401,7 @@ class Engine:
                 entries = [entry for _, record in records for entry in decode(record)]
                 self.duplicates += self._log.absorb((place for place, _ in records), entries)
                 self._complain(entries)
-                for chain in self.chains:
-                    chain.wake()
+                self._wake_all()
                 await asyncio.sleep(0)
         return found
 
@@ -382,6 +409,15 @@ class Engine:
         unreadable = [entry.error for entry in entries if entry.error is not None]
         if unreadable and self._unreadable_lines.may(self._tuning.clock()):
             logger.error("a record cannot be read, and is a dead letter: %s", unreadable[0])
+        for chain in self.chains if unreadable else ():
+            for entry in entries:
+                if entry.error is not None:
+                    name, at = chain.exporter.name, entry.recorded_at
+                    self._hooks.buried(DeadLetter(name, entry.id, 0, at, entry.error))
+
+    def _wake_all(self) -> None:
+        for chain in self.chains:
+            chain.wake()
 
     def _log_failed(self, error: EventLogError) -> None:
         if self._log_lines.may(self._tuning.clock()):

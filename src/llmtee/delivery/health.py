@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from llmtee.delivery.exporter import Exporter
 from llmtee.delivery.pacing import Wait
 from llmtee.delivery.retry import seconds_until_next
+from llmtee.privacy import Redaction
 
 logger = logging.getLogger("llmtee")
 
 _LOG_SECONDS = 60.0
+_SECRETS = Redaction(detect=("secrets",))
 
 
 @dataclass(slots=True)
@@ -93,7 +95,7 @@ class Health:
 
     def trouble(self, reason: str, now: float) -> None:
         """Something has to be tried again."""
-        self.last_error, self.last_error_at = reason, now
+        reason = self._note(reason, now)
         if self._lines.may(now):
             logger.warning("%s: %s", self._exporter.name, reason)
             self._announced = True
@@ -106,6 +108,11 @@ class Health:
 
     def died(self, reason: str, now: float) -> None:
         """Something became a dead letter."""
-        self.last_error, self.last_error_at = reason, now
+        reason = self._note(reason, now)
         if self._dead_lines.may(now):
             logger.error("%s: dead letter: %s", self._exporter.name, reason)
+
+    def _note(self, reason: str, now: float) -> str:
+        # A vendor's words may repeat a key that is not ours to know; logs and `status` show them to many.
+        self.last_error, self.last_error_at = str(_SECRETS.apply(reason).value), now
+        return self.last_error

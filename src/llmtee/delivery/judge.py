@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from llmtee.delivery.exporter import Exporter
-from llmtee.delivery.letter import dead
+from llmtee.delivery.letter import dead, unknown
 from llmtee.delivery.pack import shrink
 from llmtee.delivery.parcel import Packet, Parcel, halves
 from llmtee.delivery.retry import is_exhausted, seconds_until_next
@@ -149,7 +149,10 @@ class _Planner:
                 self._retry(parcel, reason, self._exchange.retry_after)
             case Unknown(reason):
                 self._plan.trouble = reason
-                self._settle(Settlement(parcel.work, "unknown", reason))
+                now, packet = self._now, self._packet
+                self._settle(
+                    unknown(self._exporter, parcel.work, reason, now, packet, self._exchange)
+                )
 
     def _settle(self, settlement: Settlement) -> None:
         self._plan.settlements.append(settlement)

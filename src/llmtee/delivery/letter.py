@@ -1,8 +1,8 @@
-"""The end of what will never arrive: a dead letter with the reason, the request and the answer."""
+"""The end of what will never arrive, or perhaps did: a letter with the reason, the request and the answer."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from llmtee.delivery.exporter import Exporter
 from llmtee.delivery.parcel import Packet
@@ -23,6 +23,25 @@ def dead(
     exchange: Exchange | None = None,
 ) -> Settlement:
     """The settlement of a unit that will never arrive, with a letter that says why."""
+    return _settled("dead", exporter, work, reason, now, packet, exchange)
+
+
+def unknown(
+    exporter: Exporter, work: Work, reason: str, now: float, packet: Packet, exchange: Exchange
+) -> Settlement:
+    """The settlement of a unit that perhaps arrived, with a letter for whoever decides what to do about it."""
+    return _settled("unknown", exporter, work, reason, now, packet, exchange)
+
+
+def _settled(
+    state: Literal["dead", "unknown"],
+    exporter: Exporter,
+    work: Work,
+    reason: str,
+    now: float,
+    packet: Packet | None,
+    exchange: Exchange | None,
+) -> Settlement:
     letter = DeadLetter(
         exporter=exporter.name,
         id=work.key.partition(":")[2],
@@ -31,8 +50,9 @@ def dead(
         reason=reason,
         request=None if packet is None else _request(packet, work),
         answer=None if exchange is None else _answer(exchange),
+        state=state,
     )
-    return Settlement(work, "dead", reason, letter=letter)
+    return Settlement(work, state, reason, letter=letter)
 
 
 def _request(packet: Packet, work: Work) -> dict[str, Any]:

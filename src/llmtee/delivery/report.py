@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from llmtee.eventlog import Counts
+from llmtee.eventlog import Counts, Disk, Leader
 
 
 @dataclass(frozen=True)
@@ -79,17 +79,25 @@ class ExporterStats:
     counts: Counts
     position: int
     """The newest entry of the event log that was taken into work."""
+    behind: int = 0
+    """Events that are recorded and not taken into work yet; a part of what is pending."""
+    lag: int = 0
+    """Events that are pending."""
+    lag_seconds: float = 0.0
+    """How long ago the oldest of them was recorded."""
+    rate: float | None = None
+    """Events delivered a second, over the last ten seconds; ``None`` where nobody delivers."""
     requests: int = 0
-    """Sent by this process."""
+    """Sent by the process that delivers, since it began to."""
     retries: int = 0
-    """Items that this process has sent, or will send, again."""
+    """Items that it has sent, or will send, again."""
     paused: bool = False
     """Whether the vendor refuses the exporter, as with a wrong key; everything is kept."""
     last_error: str | None = None
     last_error_at: float | None = None
     """Unix seconds."""
     pace: PaceStats | None = None
-    """``None`` where this process does not deliver."""
+    """``None`` where nobody delivers."""
     host: HostStats | None = None
     """Likewise."""
 
@@ -103,6 +111,14 @@ class Stats:
     """Of the event log; ``None``: it is in memory only, and what is pending ends with the process."""
     delivering: bool
     """Whether this process delivers; one of those that share a directory does."""
+    at: float = 0.0
+    """Unix seconds of this look."""
+    leader: Leader | None = None
+    """The process that delivers from the directory; ``None`` for a log in memory."""
+    journal: int = 0
+    """Events that stand in the journal and are not decoded yet."""
+    disk: Disk = field(default_factory=Disk)
+    """The files of the event log."""
     recorded: int = 0
     """Records taken by this Tee."""
     held: int = 0
@@ -119,6 +135,10 @@ class Stats:
     """Events whose id was in the log already."""
     bugs: int = 0
     """Exceptions that were llmtee's or a plug-in's own fault; each is in the log of ``llmtee``."""
+    hook_failures: int = 0
+    """Calls of ``on_delivered`` and ``on_dead`` that ended with an exception."""
+    hook_drops: int = 0
+    """Calls of them that were not made, because they were too slow or the process ended."""
 
     def __getitem__(self, exporter: str) -> ExporterStats:
         return self.exporters[exporter]

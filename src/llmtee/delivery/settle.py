@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from llmtee.delivery.exporter import Exporter
 from llmtee.delivery.health import Health
+from llmtee.delivery.hooks import Hooks
 from llmtee.eventlog import EventLog, Settlement, Work
 
 
@@ -13,9 +14,15 @@ class Settle:
     """Settles one claim of work, piece by piece. What is left over in the end was not sent, and is given back."""
 
     def __init__(
-        self, exporter: Exporter, log: EventLog, health: Health, works: Sequence[Work]
+        self,
+        exporter: Exporter,
+        log: EventLog,
+        health: Health,
+        works: Sequence[Work],
+        hooks: Hooks | None = None,
     ) -> None:
         self._exporter, self._log, self._health = exporter, log, health
+        self._hooks = hooks or Hooks()
         self._left = {(work.key, work.segment): work for work in works}
 
     @property
@@ -35,6 +42,7 @@ class Settle:
                 self._health.worked()
             elif settlement.outcome == "dead":
                 self._health.died(settlement.reason or "", self._exporter.tuning.clock())
+        self._hooks.settled(self._exporter.name, settlements)
 
     def release(self) -> None:
         """Gives back what is left."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from llmtee.eventlog._disk import Disk, disk
+from llmtee.eventlog.operation import Located, Location, Mended, Period, Replayed, Selection
 from llmtee.eventlog.protocol import (
     CANONICAL,
     END,
@@ -22,8 +24,8 @@ from llmtee.eventlog.protocol import (
     Subscription,
     Work,
 )
-from llmtee.eventlog.sharing import Bell, Leadership, ring
-from llmtee.eventlog.sqlite import SqliteLog
+from llmtee.eventlog.sharing import Bell, Leader, Leadership, leader, ring
+from llmtee.eventlog.sqlite import SqliteLog, existing_log
 
 __all__ = [
     "CANONICAL",
@@ -31,14 +33,22 @@ __all__ = [
     "Bell",
     "Counts",
     "DeadLetter",
+    "Disk",
     "Entry",
     "EventLog",
+    "Leader",
     "Leadership",
+    "Located",
+    "Location",
     "Mark",
+    "Mended",
     "Outcome",
+    "Period",
     "Place",
     "Record",
+    "Replayed",
     "Retention",
+    "Selection",
     "Settlement",
     "SqliteLog",
     "Standing",
@@ -47,5 +57,8 @@ __all__ = [
     "Story",
     "Subscription",
     "Work",
+    "disk",
+    "existing_log",
+    "leader",
     "ring",
 ]

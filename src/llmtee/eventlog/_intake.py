@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
+from llmtee import jsontext
 from llmtee.eventlog._backlog import Finished
 from llmtee.eventlog.protocol import Entry, Place, Subscription
 
@@ -75,6 +77,14 @@ def _set_position(db: sqlite3.Connection, segment: str, end: int) -> None:
     db.execute(
         "INSERT INTO segments VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET position = excluded.position",
         (segment, end),
+    )
+
+
+def note_health(db: sqlite3.Connection, notes: Mapping[str, Mapping[str, Any]], now: float) -> None:
+    """Stores what the delivering process tells of exporters."""
+    db.executemany(
+        "INSERT OR REPLACE INTO health VALUES (?, ?, ?)",
+        ((name, now, jsontext.dumps(note)) for name, note in notes.items()),
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from llmtee import jsontext
 from llmtee.eventlog._states import UNREADABLE
 from llmtee.eventlog._work import event_key, session_key
-from llmtee.eventlog.protocol import END, Counts, DeadLetter, Entry, Standing, Standings, Work
+from llmtee.eventlog.operation import Located, Location
+from llmtee.eventlog.protocol import END, Counts, Entry, Standing, Standings, Work
 
 _ENTRY = "id, session, kind, format, payload, recorded_at, error"
 _WAITING = ("pending", "claimed", "inflight")
@@ -49,8 +51,8 @@ UNFINISHED = (
 )
 FIRST_AFTER = "SELECT recorded_at FROM events WHERE kind <> 'end' AND seq > ? ORDER BY seq LIMIT 1"
 SETTLED = (
-    "SELECT state, sum(events - delivered) FROM work INDEXED BY work_settled "
-    "WHERE exporter = ? AND state IN ('dead', 'unknown', 'skipped') GROUP BY state"
+    "SELECT state, dropped, sum(events - delivered) FROM work INDEXED BY work_settled "
+    "WHERE exporter = ? AND state IN ('dead', 'unknown', 'skipped') GROUP BY state, dropped"
 )
 
 
@@ -81,6 +83,7 @@ def standings(db: sqlite3.Connection, exporters: Iterable[str], waiting: Waiting
             name: _standing(db, name, recorded, since if recorded else None) for name in exporters
         },
         lost=counters(db),
+        journal=recorded,
     )
 
 
@@ -91,7 +94,10 @@ def _standing(
     pending, is_open, pending_since = db.execute(UNFINISHED, (exporter,)).fetchone()
     delivered, position = _delivered_and_position(db, exporter)
     behind = _count_after(db, position) + in_journal
-    settled = dict(db.execute(SETTLED, (exporter,)).fetchall())
+    settled = {
+        "dropped" if dropped else state: events
+        for state, dropped, events in db.execute(SETTLED, (exporter,))
+    }
     counts = Counts(delivered=delivered, pending=pending + behind, open=is_open, **settled)
     not_taken = db.execute(FIRST_AFTER, (position,)).fetchone() or ()
     return Standing(
@@ -129,16 +135,78 @@ def outcome(db: sqlite3.Connection, exporter: str, event_id: str, waiting: Waiti
     if seq > _of_exporter(db, exporter, "position"):
         return "pending"
     work = db.execute(
-        "SELECT state, phase, delivered_seq FROM work WHERE exporter = ? "
+        "SELECT state, phase, delivered_seq, dropped FROM work WHERE exporter = ? "
         "AND key IN (?, ?) AND after_seq < ? AND last_seq >= ?",
         (exporter, event_key(event_id), session_key(session), seq, seq),
     ).fetchone()
     if work is None or seq <= work[2]:
         return "delivered"
-    state, phase, _ = work
+    state, phase, _, dropped = work
     if state in _WAITING:
         return "open" if phase == "open" else "pending"
-    return "delivered" if state == "done" else str(state)
+    return "dropped" if dropped else "delivered" if state == "done" else str(state)
+
+
+def locate(db: sqlite3.Connection, event_id: str, waiting: Waiting) -> Located | None:
+    """Where one event stands at each exporter."""
+    row = db.execute(
+        "SELECT seq, session, recorded_at FROM events WHERE id = ?", (event_id,)
+    ).fetchone()
+    names = exporters(db)
+    if row is None:
+        if names and outcome(db, names[0], event_id, waiting) is None:
+            return None
+        places = {name: Location(outcome="pending") for name in names}
+        return Located(id=event_id, session=None, recorded_at=None, exporters=places)
+    seq, session, recorded_at = row
+    return Located(
+        id=event_id,
+        session=session,
+        recorded_at=recorded_at,
+        exporters={
+            name: _location(db, name, event_id, session, seq, outcome(db, name, event_id, waiting))
+            for name in names
+        },
+    )
+
+
+def _location(
+    db: sqlite3.Connection, exporter: str, event_id: str, session: str, seq: int, place: str | None
+) -> Location:
+    key, reason, attempts, due_at, segment = db.execute(
+        "SELECT key, reason, attempts, due_at, segment FROM work WHERE exporter = ? "
+        "AND key IN (?, ?) AND after_seq < ? AND last_seq >= ?",
+        (exporter, event_key(event_id), session_key(session), seq, seq),
+    ).fetchone() or (None, None, 0, None, None)
+    return Location(
+        outcome=place,
+        vendor_id=vendor_id(db, exporter, event_id),
+        reason=reason,
+        attempts=attempts if place == "pending" else 0,
+        due_at=due_at if place in ("pending", "open") else None,
+        segment=segment if key == session_key(session) else None,
+    )
+
+
+def exporters(db: sqlite3.Connection) -> list[str]:
+    """The names of all that were ever registered, sorted."""
+    return [name for (name,) in db.execute("SELECT name FROM exporters ORDER BY name")]
+
+
+def delivered(db: sqlite3.Connection) -> dict[str, int]:
+    """How many events each exporter has delivered."""
+    return dict(db.execute("SELECT name, delivered FROM exporters").fetchall())
+
+
+def health(db: sqlite3.Connection) -> dict[str, tuple[float, dict[str, Any]]]:
+    """What the delivering process told last of each exporter, and when."""
+    rows = db.execute("SELECT exporter, at, note FROM health")
+    return {name: (at, jsontext.loads(note)) for name, at, note in rows}
+
+
+def data_version(db: sqlite3.Connection) -> int:
+    """A number that becomes another one when another connection changes something."""
+    return int(db.execute("PRAGMA data_version").fetchone()[0])
 
 
 def vendor_id(db: sqlite3.Connection, exporter: str, event_id: str) -> str | None:
@@ -151,29 +219,6 @@ def vendor_id(db: sqlite3.Connection, exporter: str, event_id: str) -> str | Non
         (exporter, event_id, event_key(event_id)),
     ).fetchone()
     return None if row is None else str(row[0])
-
-
-def dead_letters(db: sqlite3.Connection, exporter: str | None) -> list[DeadLetter]:
-    """The letters whose work is dead."""
-    rows = db.execute(
-        # CROSS: begin with the letters, of which there are few.
-        "SELECT exporter, key, segment, at, letter.reason, request, answer FROM dead_letters AS letter "
-        "CROSS JOIN work USING (exporter, key, segment) "
-        "WHERE state = 'dead' AND (?1 IS NULL OR exporter = ?1) ORDER BY at, exporter, key, segment",
-        (exporter,),
-    )
-    return [
-        DeadLetter(
-            exporter=row[0],
-            id=row[1].partition(":")[2],
-            segment=row[2],
-            at=row[3],
-            reason=row[4],
-            request=None if row[5] is None else jsontext.loads(row[5]),
-            answer=None if row[6] is None else jsontext.loads(row[6]),
-        )
-        for row in rows
-    ]
 
 
 def _of_exporter(db: sqlite3.Connection, exporter: str, column: str) -> int:

@@ -93,6 +93,26 @@ def _insert_event(
     )
 
 
+def insert_skipped(
+    db: sqlite3.Connection,
+    exporter: str,
+    key: str,
+    seq: int,
+    at: float,
+    events: int,
+    reason: str,
+    *,
+    phase: str = "closed",
+) -> None:
+    """A unit of which the exporter gets nothing: an event, or a conversation that began ``at`` and goes up to ``seq``."""
+    after = seq - 1 if key.startswith("event:") else 0
+    db.execute(
+        "INSERT INTO work (exporter, key, segment, phase, state, after_seq, last_seq, events, due_at, "
+        "pending_since, reason) VALUES (?, ?, 0, ?, 'skipped', ?, ?, ?, 0, ?, ?)",
+        (exporter, key, phase, after, seq, events, at, reason),
+    )
+
+
 def _insert_segment(
     db: sqlite3.Connection,
     subscription: Subscription,
@@ -126,9 +146,10 @@ def _phase(subscription: Subscription) -> str:
     return "open" if subscription.send_when == "ended" else "live"
 
 
-def _newest_segment(
+def newest_segment(
     db: sqlite3.Connection, exporter: str, session: str
 ) -> tuple[int, str, str, int] | None:
+    """The newest part of a session: its number, phase, state and newest entry."""
     row: tuple[int, str, str, int] | None = db.execute(
         "SELECT segment, phase, state, last_seq FROM work WHERE exporter = ? AND key = ? "
         "ORDER BY segment DESC LIMIT 1",
@@ -140,7 +161,7 @@ def _newest_segment(
 def _add_to_conversation(
     db: sqlite3.Connection, subscription: Subscription, session: str, seq: int, at: float
 ) -> None:
-    newest = _newest_segment(db, subscription.exporter, session)
+    newest = newest_segment(db, subscription.exporter, session)
     if newest is None:
         _insert_segment(db, subscription, session, seq=seq, at=at)
     elif newest[1] == "closed":
@@ -155,7 +176,7 @@ def _add_to_conversation(
         db.execute(
             "UPDATE work SET last_seq = :seq, events = events + 1, "
             "state = CASE WHEN state IN ('claimed', 'inflight') THEN state ELSE 'pending' END, "
-            "waiting_since = coalesce(waiting_since, :at), "
+            "dropped = 0, waiting_since = coalesce(waiting_since, :at), "
             "dated_at = CASE state WHEN 'pending' THEN max(coalesce(dated_at, :at), :at) ELSE :at END, "
             "pending_since = coalesce(pending_since, :at), "
             "due_at = max(not_before, min(:at + :quiet, "
@@ -175,7 +196,7 @@ def _add_to_conversation(
 
 def end_session(db: sqlite3.Connection, subscription: Subscription, session: str) -> None:
     """Closes what is open of a session."""
-    newest = _newest_segment(db, subscription.exporter, session)
+    newest = newest_segment(db, subscription.exporter, session)
     if newest is not None and newest[2] == "pending":
         db.execute(
             "UPDATE work SET phase = CASE phase WHEN 'open' THEN 'closed' ELSE phase END, "

@@ -8,9 +8,11 @@ transaction: a crash between any two of them repeats work, and never loses any.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
+
+from llmtee.eventlog.operation import Located, Mended, Period, Replayed, Selection
 
 CANONICAL = "llmtee"
 """The format of what is stored as canonical JSON."""
@@ -135,7 +137,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """What a vendor will never take, with the reason, the request and the answer. Holds no credentials."""
+    """What a vendor will never take, with the reason, the request and the answer. Holds no credentials.
+
+    Likewise what perhaps arrived: its answer was lost, and nobody decided yet.
+    """
 
     exporter: str
     id: str
@@ -148,6 +153,11 @@ class DeadLetter:
     """``method``, ``path`` and ``body``; ``None`` when it never came to a request."""
     answer: dict[str, Any] | None = None
     """``status`` and ``text``, or ``failure``."""
+    state: Literal["dead", "unknown"] = "dead"
+
+    def to_json(self) -> dict[str, Any]:
+        """The letter as a JSON object."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +208,14 @@ class Counts:
     """The answer was lost, and the vendor cannot recognise a repetition."""
     skipped: int = 0
     """The vendor has no place for them, or the exporter's settings leave them out."""
+    dropped: int = 0
+    """Dead or unknown ones that somebody gave up by hand."""
 
     @property
     def total(self) -> int:
         """All of them."""
-        return self.delivered + self.pending + self.open + self.dead + self.unknown + self.skipped
+        given_up = self.skipped + self.dropped
+        return self.delivered + self.pending + self.open + self.dead + self.unknown + given_up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +241,8 @@ class Standings:
     """By the exporter's name."""
     lost: Mapping[str, int]
     """What the log has lost since it was made, by cause."""
+    journal: int = 0
+    """Events that stand in the journal and are not decoded yet."""
 
 
 class EventLog(Protocol):
@@ -342,6 +357,46 @@ class EventLog(Protocol):
 
     def dead_letters(self, exporter: str | None = None) -> list[DeadLetter]:
         """The dead letters of one exporter, or of all, oldest first."""
+
+    # -- for those who operate it -----------------------------------------------------------------
+
+    def letters(self, selection: Selection, *, whole: bool = True) -> list[DeadLetter]:
+        """The selected letters, oldest first; with ``whole`` false without requests and answers."""
+
+    def letter_entries(self, letter: DeadLetter) -> list[Entry]:
+        """The events that a letter is about, as far as the log still holds them."""
+
+    def retry(self, selection: Selection) -> Mended:
+        """Makes the selected items pending again, as if they had never been tried. Wakes whoever delivers."""
+
+    def drop(self, selection: Selection) -> Mended:
+        """Gives the selected items up for good; they count as dropped."""
+
+    def replay(
+        self, subscription: Subscription, period: Period, *, dry_run: bool = False
+    ) -> Replayed:
+        """Makes events of a time pending again that were delivered, for conversations all of each. Wakes whoever delivers.
+
+        The exporter gets events of before it was added too; one that is new to the log is added.
+        """
+
+    def locate(self, event_id: str) -> Located | None:
+        """Where an event stands at each exporter; ``None`` if it is not in the log."""
+
+    def exporters(self) -> list[str]:
+        """The names of all exporters that were ever registered, sorted."""
+
+    def note_health(self, notes: Mapping[str, Mapping[str, Any]], now: float) -> None:
+        """Stores what the delivering process tells of exporters, by their names."""
+
+    def health(self) -> dict[str, tuple[float, dict[str, Any]]]:
+        """What was told last, with the time in unix seconds, by the exporter's name."""
+
+    def delivered(self) -> dict[str, int]:
+        """How many events each exporter has delivered since it was added. Cheap: for looks in short intervals."""
+
+    def touched(self) -> bool:
+        """Whether another process, or another ``EventLog``, has changed the database since the last call."""
 
     def close(self) -> None:
         """Closes the log, even when it raises ``EventLogError``. Closing twice is fine."""

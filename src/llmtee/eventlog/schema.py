@@ -118,6 +118,21 @@ UPDATE work SET dated_at = strftime('%s', 'now') WHERE due_at > strftime('%s', '
 CREATE INDEX work_dated ON work (exporter, dated_at) WHERE state = 'pending' AND dated_at IS NOT NULL;
 """
 
+# For those who operate a log.
+_OPERATION = """
+-- What the delivering process told of each exporter, as JSON, and when.
+CREATE TABLE health (
+  exporter TEXT PRIMARY KEY,
+  at REAL NOT NULL,
+  note BLOB NOT NULL
+) WITHOUT ROWID;
+-- Whether work that is skipped was dropped by hand.
+ALTER TABLE work ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
+DROP INDEX work_settled;
+CREATE INDEX work_settled ON work (exporter, state, dropped, events, delivered)
+  WHERE state IN ('dead', 'unknown', 'skipped');
+"""
+
 _PENDING_SINCE = """
 -- When the oldest event was recorded of those that a unit of work has not delivered; NULL: there is none.
 ALTER TABLE work ADD COLUMN pending_since REAL;
@@ -130,7 +145,7 @@ DROP INDEX work_due;
 CREATE INDEX work_due ON work (exporter, state, due_at, last_seq, phase, events, delivered, pending_since);
 """
 
-_VERSION_3 = _STATES + _PENDING_SINCE
+_VERSION_3 = _STATES + _PENDING_SINCE + _OPERATION
 
 _STEPS = (_VERSION_1, _VERSION_2, _VERSION_3)
 """What leads from version 0, an empty file, to 1, to 2, and so on. A step that was released is never changed."""

@@ -6,7 +6,9 @@ import contextlib
 import fcntl
 import mmap
 import os
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from llmtee.eventlog._directory import identity_of, is_file, make_directory
@@ -19,6 +21,9 @@ NEW = b"."
 """There is a new record."""
 HURRY = b"!"
 """Somebody flushes."""
+_TRIES = 3
+_LOOKING_SECONDS = 0.002
+"""Longer than `leader` keeps others from becoming it."""
 
 
 @contextlib.contextmanager
@@ -37,6 +42,41 @@ def opening(directory: Path) -> Iterator[None]:
         os.close(file)
 
 
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """The process that delivers from a directory."""
+
+    pid: int | None
+    """Its number, or that of the last one; ``None`` when there was none. In a container it is the container's own."""
+    alive: bool
+    """Whether it still does."""
+
+
+def leader(directory: Path) -> Leader:
+    """Who delivers from a directory.
+
+    Raises:
+        OSError: the lock file cannot be read.
+    """
+    try:
+        file = os.open(directory / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return Leader(None, alive=False)
+    try:
+        text = os.pread(file, 20, 0)
+        pid = int(text) if text.isdigit() else None
+        try:
+            # Shared, so that several may look at once. Nobody delivers while we hold it, for a moment; a process that
+            # is just about to take over tries again.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return Leader(pid, alive=True)
+        fcntl.flock(file, fcntl.LOCK_UN)
+        return Leader(pid, alive=False)
+    finally:
+        os.close(file)
+
+
 class Leadership:
     """The right to deliver from a directory, held by one process at a time. The kernel frees it when that one dies."""
 
@@ -45,13 +85,18 @@ class Leadership:
         self._file: int | None = None
 
     def acquire(self) -> bool:
-        """Tries to become the one that delivers; does not wait.
+        """Tries to become the one that delivers; does not wait for it.
 
         Raises:
             OSError: the lock file cannot be used.
         """
-        if self._file is not None:
-            return True
+        for _ in range(_TRIES):
+            if self._file is not None or self._acquire():
+                return True
+            time.sleep(_LOOKING_SECONDS)
+        return False
+
+    def _acquire(self) -> bool:
         make_directory(self._path.parent)
         # flock, unlike lockf, also keeps apart two Tees of one process, and is not lost by closing another copy.
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -60,6 +105,8 @@ class Leadership:
         except OSError:
             os.close(file)
             return False
+        os.ftruncate(file, 0)
+        os.pwrite(file, str(os.getpid()).encode(), 0)  # for `leader`, and for people
         self._file = file
         if not self.is_held():  # deleted between the two
             self.drop()

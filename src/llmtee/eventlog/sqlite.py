@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from llmtee.errors import EventLogError
-from llmtee.eventlog import _intake, _moving, _queries, _retention, _states, _work
+from llmtee.errors import EventLogError, UsageError
+from llmtee.eventlog import (
+    _intake,
+    _letters,
+    _moving,
+    _queries,
+    _replay,
+    _retention,
+    _states,
+    _work,
+)
 from llmtee.eventlog._backlog import JournalReader
-from llmtee.eventlog._database import Database
+from llmtee.eventlog._database import FILE, Database
 from llmtee.eventlog.journal import JournalWriter
+from llmtee.eventlog.operation import Located, Mended, Period, Replayed, Selection
 from llmtee.eventlog.protocol import (
     END,
     Counts,
@@ -31,7 +41,7 @@ from llmtee.eventlog.protocol import (
     Subscription,
     Work,
 )
-from llmtee.eventlog.sharing import Ringer
+from llmtee.eventlog.sharing import NEW, Ringer, ring
 
 logger = logging.getLogger("llmtee")
 
@@ -39,6 +49,9 @@ _FORGET = 1000
 """Events that one step of tidying deletes at most, more or less."""
 _FORGET_LOOKS = 4
 _GIVE_BACK_PAGES = 1000
+_HINT = (
+    "name the directory that the application uses (dir=, LLMTEE_DIR, or dir in the settings file)"
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,6 +74,10 @@ def _guarded(
                 raise EventLogError(f"event log in {self.place}: {error}") from error
 
     return guarded
+
+
+class _OnlyTried(Exception):
+    """Ends a transaction of which nothing shall stay."""
 
 
 class SqliteLog:
@@ -97,6 +114,7 @@ class SqliteLog:
         self._warn = warn
         self._unreadable: set[str] = set()
         self._forgot_after = 0
+        self._data_version = 0
         self._moved_to: str | None = None
         """Of a log in memory: the directory that has taken it over."""
         try:
@@ -391,7 +409,7 @@ class SqliteLog:
     @_guarded
     def dead_letters(self, exporter: str | None = None) -> list[DeadLetter]:
         """The dead letters of one exporter, or of all."""
-        return _queries.dead_letters(self._db, exporter)
+        return self.letters(Selection(exporter=exporter))
 
     @_guarded
     def lost(self) -> dict[str, int]:
@@ -418,6 +436,82 @@ class SqliteLog:
                 moved = _moving.move(memory._db, db, self._subscriptions.values())
             memory._moved_to = self.place
         return moved
+
+    # -- for those who operate it -----------------------------------------------------------------
+
+    @_guarded
+    def letters(self, selection: Selection, *, whole: bool = True) -> list[DeadLetter]:
+        """The selected letters, oldest first."""
+        return _letters.find(self._db, selection, whole=whole)
+
+    @_guarded
+    def letter_entries(self, letter: DeadLetter) -> list[Entry]:
+        """The events that a letter is about."""
+        return _letters.entries(self._db, letter)
+
+    @_guarded
+    def retry(self, selection: Selection) -> Mended:
+        """Makes the selected items pending again."""
+        with self._database.transaction() as db:
+            mended = _letters.retry(db, selection)
+        self._wake()
+        return mended
+
+    @_guarded
+    def drop(self, selection: Selection) -> Mended:
+        """Gives the selected items up."""
+        with self._database.transaction() as db:
+            return _letters.drop(db, selection)
+
+    @_guarded
+    def replay(
+        self, subscription: Subscription, period: Period, *, dry_run: bool = False
+    ) -> Replayed:
+        """Makes events of a time pending again."""
+        with suppress(_OnlyTried), self._database.transaction() as db:
+            replayed = _replay.replay(db, subscription, period)
+            if dry_run:
+                raise _OnlyTried
+        if not dry_run:
+            self._wake()
+        return replayed
+
+    @_guarded
+    def locate(self, event_id: str) -> Located | None:
+        """Where one event stands."""
+        with self._whole() as (db, waiting):
+            return _queries.locate(db, event_id, waiting)
+
+    @_guarded
+    def exporters(self) -> list[str]:
+        """The names of all that were ever registered."""
+        return _queries.exporters(self._db)
+
+    @_guarded
+    def note_health(self, notes: Mapping[str, Mapping[str, Any]], now: float) -> None:
+        """Stores what the delivering process tells of exporters."""
+        with self._database.transaction() as db:
+            _intake.note_health(db, notes, now)
+
+    @_guarded
+    def health(self) -> dict[str, tuple[float, dict[str, Any]]]:
+        """What was told last."""
+        return _queries.health(self._db)
+
+    @_guarded
+    def delivered(self) -> dict[str, int]:
+        """How many events each exporter has delivered."""
+        return _queries.delivered(self._db)
+
+    @_guarded
+    def touched(self) -> bool:
+        """Whether another connection has changed the database since the last call."""
+        before, self._data_version = self._data_version, _queries.data_version(self._db)
+        return before != self._data_version
+
+    def _wake(self) -> None:
+        if self.directory is not None:
+            ring(self.directory, NEW)
 
     # -- its life ---------------------------------------------------------------------------------
 
@@ -480,3 +574,20 @@ class SqliteLog:
             if name not in self._unreadable:
                 self._unreadable.add(name)
                 self._warn(f"{name} in {self.place} cannot be read and is left alone: {reason}")
+
+
+def existing_log(directory: Path) -> SqliteLog:
+    """The log in a directory, for those who look at it and mend it. Creates no directory.
+
+    Raises:
+        UsageError: there is none.
+        EventLogError: it cannot be used.
+    """
+    try:
+        if not directory.is_dir():
+            raise UsageError(f"{directory}: no such directory, so there is no event log; {_HINT}")
+        if not (directory / FILE).exists():
+            raise UsageError(f"{directory}: holds no event log (no {FILE}); {_HINT}")
+    except OSError as error:
+        raise EventLogError(f"event log in {directory}: {error}") from error
+    return SqliteLog(directory)

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from llmtee.delivery import ExporterStats, FlushReport, Stats, Tuning
-from llmtee.eventlog import Retention
+from llmtee.delivery import Delivery, ExporterStats, FlushReport, Stats, Tuning
+from llmtee.eventlog import DeadLetter, Located, Mended, Replayed, Retention
 from llmtee.tee._tee import Tee
 
-__all__ = ["ExporterStats", "FlushReport", "Retention", "Stats", "Tee", "Tuning"]
+__all__ = [
+    "DeadLetter",
+    "Delivery",
+    "ExporterStats",
+    "FlushReport",
+    "Located",
+    "Mended",
+    "Replayed",
+    "Retention",
+    "Stats",
+    "Tee",
+    "Tuning",
+]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from llmtee.delivery import Engine, Exporter, ExporterStats, Stats, Tuning
+from llmtee.delivery import Engine, Exporter, Hooks, Stats, Tuning, look
 from llmtee.errors import EventLogError
 from llmtee.eventlog import EventLog, SqliteLog, Standings, ring
 from llmtee.eventlog.sharing import HURRY
@@ -46,11 +46,12 @@ class Running:
         memory_events: int,
         exit_timeout: float,
         strict: bool | None,
+        hooks: Hooks,
     ) -> None:
         """As `Tee` takes them; nothing is started."""
         self._home, self._guard, self._exporters = home, guard, exporters
         self._tuning, self._clock, self._strict = tuning, tuning.clock, strict
-        self._may_deliver = deliver
+        self._may_deliver, self._hooks = deliver, hooks
         self.exit_timeout = exit_timeout
         """Seconds that the hook at exit may take."""
         self._log: EventLog = home.log
@@ -107,7 +108,13 @@ class Running:
         return self._engine
 
     def _new_engine(self) -> Engine:
-        engine = Engine(self._log, self._exporters, self._tuning, before_look=self._look_around)
+        engine = Engine(
+            self._log,
+            self._exporters,
+            self._tuning,
+            before_look=self._look_around,
+            hooks=self._hooks,
+        )
         if self._engine_before is not None:
             engine.go_on_from(self._engine_before)
         return engine
@@ -144,32 +151,32 @@ class Running:
 
     def _stats(self) -> Stats:
         engine = self._engine
-        chains = {} if engine is None else {chain.exporter.name: chain for chain in engine.chains}
-        exporters = {}
+        chains = (
+            {}
+            if engine is None or not engine.led
+            else {chain.exporter.name: chain for chain in engine.chains}
+        )
         held = self._inbox.held
-        standings = self._standings()
-        for name, standing in standings.exporters.items():
-            counts = standing.counts
-            stats = ExporterStats(
-                # What waits in memory for the disk is pending too.
-                counts=replace(counts, pending=counts.pending + held),
-                position=standing.position,
-            )
-            chain = chains.get(name)
-            exporters[name] = stats if chain is None else chain.add_to(stats)
-        return Stats(
+        seen = look(self._log, self._clock(), [exporter.name for exporter in self._exporters])
+        exporters = {}
+        for name, stored in seen.exporters.items():
+            # What waits in memory for the disk is pending too.
+            pending = stored.counts.pending + held
+            stats = replace(stored, counts=replace(stored.counts, pending=pending), lag=pending)
+            exporters[name] = chains[name].add_to(stats) if name in chains else stats
+        return replace(
+            seen,
             exporters=exporters,
-            directory=self._log.directory,
             delivering=engine is not None and engine.leading,
             recorded=self._inbox.recorded,
             held=held,
             refused=self._refused + self._inbox.refused,
             redaction_failures=self._guard.complaints.count
             + sum(exporter.complaints.count for exporter in self._exporters),
-            lost=standings.lost,
-            discarded_states=self._log.discarded(),
             duplicates=0 if engine is None else engine.duplicates,
             bugs=self._bugs + (0 if engine is None else len(engine.bugs)),
+            hook_failures=self._hooks.failures,
+            hook_drops=self._hooks.dropped,
         )
 
     # ── from memory to the disk ─────────────────────────────────────────────────────────────────────────────────
@@ -239,7 +246,7 @@ class Running:
             hasty = self._hasty or (given_up is not None and given_up.is_set())
             self._engine.stop(0.0 if hasty else max(0.0, end - time.monotonic()))
         if self._final is None:
-            self._end()
+            self._end(end)
             try:
                 self._log.close()
             except EventLogError as error:
@@ -247,10 +254,11 @@ class Running:
             self._inbox.give_up()  # what another thread was just about to record
             _life.discard(self)
 
-    def _end(self) -> None:
+    def _end(self, end: float) -> None:
         if self._home.is_away and (found := self._home.look()) is not None:
             self._move(found)
         self._inbox.give_up()
+        self._hooks.close(max(0.0, end - time.monotonic()))
         try:
             self._final = final = self._stats()
         except EventLogError as error:
@@ -297,7 +305,7 @@ class Running:
         yield
         if self._final is None and (engine is None or engine.join(end - time.monotonic())):
             self._inbox.retry()
-            self._end()
+            self._end(end)
             self._left = self._log.directory is not None
             self._log.leave()
 
@@ -334,3 +342,4 @@ class Running:
         if self._log.directory is None:
             self._home.register()
         self._inbox.after_fork()
+        self._hooks.after_fork()

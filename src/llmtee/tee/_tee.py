@@ -12,20 +12,21 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from llmtee import config
-from llmtee.delivery import FlushReport, Stats, Tuning
+from llmtee.delivery import FlushReport, Hooks, OnDead, OnDelivered, Stats, Tuning
 from llmtee.errors import EventLogError
-from llmtee.eventlog import DeadLetter, Retention
+from llmtee.eventlog import Retention
 from llmtee.privacy import Redaction
 from llmtee.spec import ExporterSettings
 from llmtee.tee._exporters import resolve_exporters
 from llmtee.tee._guard import Guard
 from llmtee.tee._home import Home
+from llmtee.tee._operating import Operating
 from llmtee.tee._recording import Recording
 
 T = TypeVar("T")
 
 
-class Tee(Recording):
+class Tee(Recording, Operating):
     """Takes each LLM event once and delivers it to every exporter. Thread-safe, and fit for asyncio.
 
         tee = Tee([HoneyHive(project="Simple RAG"), Inkeep()])
@@ -54,6 +55,8 @@ class Tee(Recording):
         memory_events: int = 10_000,
         exit_timeout: float = 5.0,
         strict: bool | None = None,
+        on_delivered: OnDelivered | None = None,
+        on_dead: OnDead | None = None,
         tuning: Tuning | None = None,
     ) -> None:
         """Reads the settings and opens the event log.
@@ -74,6 +77,12 @@ class Tee(Recording):
             exit_timeout: seconds that the hook at exit may take; all Tees of a process have theirs at the same time.
             strict: whether `flush` and `close` raise exceptions that are llmtee's or a plug-in's own fault, and
                 `record` its own; under pytest by default. Otherwise they are logged and counted.
+            on_delivered: your function of a `Delivery`, called after the event log knows that a vendor took something.
+                Called in a thread of its own, in the process that delivers: at most once for each delivery, and not
+                when the process dies just then; a conversation that is sent after each change is told each time.
+                10,000 calls may wait; what comes beyond that is dropped and counted (``stats().hook_drops``). An
+                exception is logged, once a minute, and counted.
+            on_dead: your function of a `DeadLetter`, likewise.
             tuning: of delivery; for tests.
 
         Raises:
@@ -100,6 +109,7 @@ class Tee(Recording):
             memory_events=memory_events,
             exit_timeout=exit_timeout,
             strict=strict,
+            hooks=Hooks(on_delivered, on_dead, clock=tuning.clock),
         )
 
     def start(self) -> None:
@@ -150,22 +160,6 @@ class Tee(Recording):
         if isinstance(self._final, EventLogError):
             raise EventLogError(str(self._final)) from self._final
         return replace(self._final, refused=self._refused + self._inbox.refused)
-
-    def dead_letters(self, exporter: str | None = None) -> list[DeadLetter]:
-        """What will never arrive at an exporter (or at any), with reason, request and answer, oldest first."""
-        return self._log.dead_letters(exporter)
-
-    def vacuum(self) -> None:
-        """Makes the file of the event log as small as it can be, after much was forgotten.
-
-        Delivery waits meanwhile, a second of the processor for some 100 MB, and the disk needs as much room again. What
-        ``retention`` lets go gives its room back by itself, so that this is seldom needed. A log in memory is left as
-        it is.
-
-        Raises:
-            EventLogError: the log is closed, there is no room, or another process is busy with it.
-        """
-        self._log.vacuum()
 
     def close(self, timeout: float = 5.0) -> FlushReport:
         """Flushes, and stops delivery. What is still pending is delivered by the next Tee on the directory.
