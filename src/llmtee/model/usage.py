@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from llmtee.model._base import Frozen, JsonObject, Text
+from llmtee.model._base import Frozen, JsonObject, Text, empty
 
 
 class Usage(Frozen):
@@ -97,5 +97,5 @@ class Cost(Frozen):
     source: Literal["provider", "vendor", "computed", "caller"] = "caller"
     """Who said so."""
     price_table_version: Text | None = None
-    details: dict[str, Decimal] = {}
+    details: dict[str, Decimal] = empty()
     """Amounts of parts such as ``input`` and ``output``, where they were given."""
