@@ -96,6 +96,8 @@ def decode_message(raw: Any, path: str = "message") -> Message:
         InputError: something is not of the shape; the error names its JSON path.
     """
     raw = as_object(raw, path)
+    if _is_plain(raw):
+        return Message(role=raw["role"], parts=(TextPart(text=raw["content"]),))
     role = as_text(raw.get("role", "assistant"), join(path, "role"))
     if role in ("tool", "function"):
         extra = rest(raw, *_RESULT_FIELDS)
@@ -110,6 +112,19 @@ def decode_message(raw: Any, path: str = "message") -> Message:
         extra["content_form"] = "absent"
     name = text_or_none(raw.get("name"), join(path, "name"))
     return Message(role=role, parts=tuple(_decode_parts(raw, path)), name=name, extra=owned(extra))
+
+
+def _is_plain(raw: Mapping[str, Any]) -> bool:
+    """Whether a message is a text that somebody said, and nothing else: most are, and need none of the rest."""
+    return (
+        type(raw.get("role")) is str
+        and raw["role"] not in ("tool", "function")
+        and type(raw.get("content")) is str
+        and all(
+            key in ("role", "content") or (value is None and key in _MESSAGE_FIELDS)
+            for key, value in raw.items()
+        )
+    )
 
 
 def _mistyped(raw: Mapping[str, Any]) -> dict[str, Any]:
