@@ -19,6 +19,7 @@ from llmtee.delivery import Exporter, Tuning
 from llmtee.delivery.breaker import Breakers
 from llmtee.delivery.chain import Chain
 from llmtee.delivery.decode import decode
+from llmtee.delivery.recent import Recent
 from llmtee.eventlog import CANONICAL, END, Record
 from llmtee.eventlog.sqlite import SqliteLog
 from llmtee.spec import Exchange, ExporterSettings, Failure, Request, RetryPolicy, Vendor
@@ -201,7 +202,9 @@ class World:
         """A process begins to deliver."""
         breakers = Breakers(self.tuning)
         log: Any = FlakyLog(self.log, self)
-        self.chains = [Chain(one, log, self.bugs.append, breakers) for one in self.exporters]
+        self.chains = [
+            Chain(one, log, self.bugs.append, breakers, Recent()) for one in self.exporters
+        ]
         self._tasks = [self.loop.create_task(chain.run(lambda: 0.0)) for chain in self.chains]
 
     def run(self, seconds: float) -> None:

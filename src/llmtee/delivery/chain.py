@@ -7,6 +7,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from time import perf_counter
 
 from llmtee.delivery.breaker import Breakers
 from llmtee.delivery.claim import Claim
@@ -17,6 +18,7 @@ from llmtee.delivery.judge import Plan, judge, plan
 from llmtee.delivery.pack import pack
 from llmtee.delivery.parcel import Packet, Parcel
 from llmtee.delivery.prepare import Prepare
+from llmtee.delivery.recent import Recent
 from llmtee.delivery.render import Render, buried
 from llmtee.delivery.report import ExporterStats
 from llmtee.delivery.send import Send
@@ -26,6 +28,8 @@ from llmtee.eventlog import EventLog, Settlement, Work
 from llmtee.spec import Delivered, Unauthorised
 
 _LOG_FAILED_SECONDS = 1.0
+_TURN_SECONDS = 0.002
+"""How long a chain renders before it lets the others have their turn."""
 
 
 class Chain:
@@ -37,6 +41,7 @@ class Chain:
         log: EventLog,
         on_bug: Callable[[BaseException], None],
         breakers: Breakers,
+        recent: Recent,
     ) -> None:
         """Prepares, without any I/O.
 
@@ -45,6 +50,7 @@ class Chain:
             log: where the work stands.
             on_bug: is told of exceptions that are llmtee's or a plug-in's own fault.
             breakers: of the hosts; shared by all chains.
+            recent: what was decoded just now; shared by all chains.
         """
         self.exporter = exporter
         self.health = Health(exporter)
@@ -60,7 +66,7 @@ class Chain:
             exporter, self.health, breakers.of(exporter.settings.base_url), self._wake.set
         )
         self._claim = Claim(exporter, log)
-        self._render = Render(exporter, log, self._bug)
+        self._render = Render(exporter, log, self._bug, recent)
         self._send = Send(exporter, log, self.gate)
         self._prepare = Prepare(exporter, self.gate, self._send)
 
@@ -187,13 +193,16 @@ class Chain:
     async def _rendered(self, works: Sequence[Work], settle: Settle) -> list[Parcel]:
         parcels: list[Parcel] = []
         others: list[Settlement] = []
+        turn = perf_counter()
         for work in works:
             result = self._render(work)
             if isinstance(result, Settlement):
                 others.append(result)
             else:
                 parcels.append(result)
-            await asyncio.sleep(0)
+            if perf_counter() - turn > _TURN_SECONDS:
+                await asyncio.sleep(0)
+                turn = perf_counter()
         settle(others)
         return parcels
 

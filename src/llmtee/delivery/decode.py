@@ -61,8 +61,9 @@ def _entry(event: Event, record: Record) -> Entry:
         session=event.session or event.id,
         kind="event",
         format=CANONICAL,
-        payload=jsontext.dumps(event.to_json()),
+        payload=event.to_json_text(),
         recorded_at=record.recorded_at,
+        event=event,
     )
 
 

@@ -16,11 +16,14 @@ from llmtee.delivery.chain import Chain
 from llmtee.delivery.decode import decode
 from llmtee.delivery.exporter import Exporter, Tuning
 from llmtee.delivery.health import Limited, logger
+from llmtee.delivery.recent import Recent
 from llmtee.errors import EventLogError
 from llmtee.eventlog import Bell, Entry, EventLog, Leadership, ring
 from llmtee.eventlog.sharing import HURRY
 
 _SLICE = 50
+_TURNS = 8
+"""Of the chains between two slices: so many are enough to claim one and to render it while it is in memory."""
 _AWAKE_SECONDS = 1.0
 """How long after the last record the journal is looked at by itself, before a bell is asked for."""
 _LOOK_SECONDS = 0.02
@@ -63,7 +66,10 @@ class Engine:
             before_look: is called now and then, before the journal is looked at, in the engine's thread.
         """
         breakers = Breakers(tuning)
-        self.chains = [Chain(exporter, log, self._on_bug, breakers) for exporter in exporters]
+        self._recent = Recent()
+        self.chains = [
+            Chain(exporter, log, self._on_bug, breakers, self._recent) for exporter in exporters
+        ]
         self.bugs: list[BaseException] = []
         self.duplicates = 0
         self.leading = log.directory is None
@@ -258,11 +264,15 @@ class Engine:
             while not self._stop.is_set() and (records := self._log.journal(_SLICE)):
                 found = True
                 entries = [entry for _, record in records for entry in decode(record)]
-                self.duplicates += self._log.absorb((place for place, _ in records), entries)
+                duplicates = self._log.absorb((place for place, _ in records), entries)
+                if not duplicates:
+                    self._recent.add(entries)
+                self.duplicates += duplicates
                 self._complain(entries)
                 for chain in self.chains:
                     chain.wake()
-                await asyncio.sleep(0)
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
         return found
 
     def _complain(self, entries: list[Entry]) -> None:

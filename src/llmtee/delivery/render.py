@@ -11,6 +11,7 @@ from llmtee.assembly import assemble, following
 from llmtee.delivery.exporter import Exporter
 from llmtee.delivery.letter import dead
 from llmtee.delivery.parcel import Parcel
+from llmtee.delivery.recent import Recent
 from llmtee.errors import EventLogError
 from llmtee.eventlog import Entry, EventLog, Settlement, Work
 from llmtee.model import Conversation, Event, conversation_id, load_event
@@ -24,9 +25,14 @@ class Render:
     """Renders for one exporter. An exception costs the item at fault, and no other."""
 
     def __init__(
-        self, exporter: Exporter, log: EventLog, on_bug: Callable[[BaseException], None]
+        self,
+        exporter: Exporter,
+        log: EventLog,
+        on_bug: Callable[[BaseException], None],
+        recent: Recent,
     ) -> None:
         self._exporter, self._log, self._on_bug = exporter, log, on_bug
+        self._recent = recent
 
     def __call__(self, work: Work) -> Parcel | Settlement:
         """The parcel of a unit of work, or its settlement where it is filtered out or there is no place for it."""
@@ -40,7 +46,11 @@ class Render:
 
     def _rendered(self, work: Work) -> Parcel | Settlement:
         log = self._log
-        item = event_of(log, work) if work.session is None else conversation_of(log, work)
+        item = (
+            event_of(log, work, self._recent)
+            if work.session is None
+            else conversation_of(log, work)
+        )
         if item is None:
             reason = "nothing to send: the session holds no message that was not sent before"
             return Settlement(work, "skipped", reason)
@@ -59,9 +69,9 @@ def buried(exporter: Exporter, work: Work, error: BaseException) -> Settlement:
     return dead(exporter, work, reason, exporter.tuning.clock())
 
 
-def event_of(log: EventLog, work: Work) -> Event:
+def event_of(log: EventLog, work: Work, recent: Recent) -> Event:
     """The event of a unit of work."""
-    return _load(log.entries(work)[0])
+    return recent.get(work.id) or recent.load(log.entries(work)[0])
 
 
 def conversation_of(log: EventLog, work: Work) -> Conversation | None:

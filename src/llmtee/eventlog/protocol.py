@@ -8,9 +8,11 @@ transaction: a crash between any two of them repeats work, and never loses any.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
+
+from llmtee.model import Event
 
 CANONICAL = "llmtee"
 """The format of what is stored as canonical JSON."""
@@ -59,6 +61,8 @@ class Entry:
     recorded_at: float
     error: str | None = None
     """Why it cannot be decoded."""
+    event: Event | None = field(default=None, compare=False, repr=False)
+    """What ``payload`` says, where it was decoded just now. Not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +99,14 @@ class Work:
     """Unix seconds of the first try."""
 
     @property
+    def id(self) -> str:
+        """Of the event, or the name of the session."""
+        return self.key.partition(":")[2]
+
+    @property
     def session(self) -> str | None:
         """The session, for a conversation."""
-        kind, _, name = self.key.partition(":")
-        return name if kind == "session" else None
+        return self.id if self.key.startswith("session:") else None
 
 
 @dataclass(frozen=True, slots=True)

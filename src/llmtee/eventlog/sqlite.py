@@ -278,8 +278,7 @@ class SqliteLog:
     def settle(self, exporter: str, settlements: Iterable[Settlement]) -> None:
         """Stores what became of claimed work."""
         with self._database.transaction() as db:
-            for settlement in settlements:
-                _work.settle(db, exporter, settlement)
+            _work.settle(db, exporter, settlements)
 
     # -- what people and the engine ask -----------------------------------------------------------
 

@@ -55,9 +55,7 @@ class UsageBlock:
 
 
 def _read(raw: Mapping[str, Any], names: Mapping[str, str], path: str) -> dict[str, int | None]:
-    return {
-        name: as_count(raw[key], f"{path}.{key}") for key, name in names.items() if key in raw
-    }
+    return {name: as_count(raw[key], f"{path}.{key}") for key, name in names.items() if key in raw}
 
 
 def _counts(usage: Usage, names: Mapping[str, str]) -> dict[str, Any]:

@@ -66,9 +66,7 @@ class Record:
 
     def native(self, dialect: str) -> Native:
         """Request and response, verbatim."""
-        return Native(
-            dialect=dialect, request=taken(self.request), response=taken(self.response)
-        )
+        return Native(dialect=dialect, request=taken(self.request), response=taken(self.response))
 
 
 def read(raw: Any, bare: Bare) -> Record:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import (
@@ -15,6 +17,7 @@ from pydantic import (
     model_serializer,
 )
 
+from llmtee import jsontext
 from llmtee.model import times
 from llmtee.model.snapshot import clean_text, to_json_object, to_json_value
 
@@ -64,6 +67,39 @@ class Frozen(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """The value as a JSON object without fields at their default; read it with ``model_validate``."""
         return self.model_dump(mode="json", exclude_defaults=True)
+
+    def to_json_text(self) -> bytes:
+        """`to_json` as text, at a third of the cost of writing the two one after the other."""
+        try:
+            return jsontext.dumps_with(self, _said)
+        except TypeError:  # an integer that only the standard library writes
+            return jsontext.dumps(self.to_json())
+
+
+def _said(value: Any) -> Any:
+    """What `to_json` says of one object: its fields without those at their default, but with its tag."""
+    if isinstance(value, Frozen):
+        given, (defaults, always) = value.model_fields_set, _defaults(type(value))
+        return {
+            name: held
+            for name, held in vars(value).items()
+            if (name in given and held != defaults[name]) or name in always
+        }
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+@cache
+def _defaults(kind: type[Frozen]) -> tuple[dict[str, Any], frozenset[str]]:
+    """The default of each field, and the fields that are said even when nobody gave them: the tag, and a made-up id."""
+    fields = kind.model_fields
+    made_up = {name for name, it in fields.items() if it.default_factory not in (None, dict)}
+    tag = {kind.tag_field} if issubclass(kind, Tagged) else set()
+    defaults = {
+        name: {} if it.default_factory is dict else it.default for name, it in fields.items()
+    }
+    return defaults, frozenset(made_up | tag)
 
 
 class Tagged(Frozen):

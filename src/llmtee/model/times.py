@@ -50,7 +50,9 @@ def parse_time(value: Any) -> dt.datetime | None:
 def from_unix(value: float | Decimal) -> dt.datetime:
     """A unix time whose unit (s, ms, µs or ns) is told by its magnitude."""
     try:
-        if type(value) is int and 0 <= value < _UNITS[0][0]:  # what providers send: no fractions to keep exact
+        if (
+            type(value) is int and 0 <= value < _UNITS[0][0]
+        ):  # what providers send: no fractions to keep exact
             return _EPOCH + dt.timedelta(seconds=value)
         number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
         size = abs(number)

@@ -217,6 +217,10 @@ def _says(encoded: Mapping[str, Any]) -> bool:
 
 def encode_message(message: Message, *, join: bool = True) -> list[dict[str, Any]]:
     """One canonical message as chat messages: one, or one for each tool result and one for what stands beside them."""
+    if len(message.parts) == 1 and message.name is None and not message.extra:
+        [part] = message.parts
+        if type(part) is TextPart and not part.extra:  # most are; the same as below
+            return [{"role": _spoken_as(message.role), "content": part.text}]
     results = [part for part in message.parts if isinstance(part, ToolResultPart)]
     others = [part for part in message.parts if not isinstance(part, ToolResultPart)]
     encoded = [encode_result(part, own(message)) for part in results]
@@ -229,9 +233,7 @@ def _encode_plain(message: Message, parts: Sequence[AnyPart], *, join: bool) -> 
     extra = own(message)
     form = extra.pop("content_form", None)
     as_parts = form == "parts" or (not join and sum(isinstance(one, TextPart) for one in parts) > 1)
-    # A message of role tool must answer a call; one that answers none is what somebody said.
-    role = "user" if message.role in ("tool", "function") else message.role
-    out: dict[str, Any] = {"role": role}
+    out: dict[str, Any] = {"role": _spoken_as(message.role)}
     if (content := _content(parts, as_parts=as_parts)) is not None or form != "absent":
         out["content"] = content
     if message.name is not None:
@@ -239,6 +241,11 @@ def _encode_plain(message: Message, parts: Sequence[AnyPart], *, join: bool) -> 
     for part in parts:
         _encode_beside(part, out)
     return {**extra, **out}
+
+
+def _spoken_as(role: str) -> str:
+    """A message of role tool must answer a call; one that answers none is what somebody said."""
+    return "user" if role in ("tool", "function") else role
 
 
 def _content(parts: Iterable[AnyPart], *, as_parts: bool) -> Any:
