@@ -55,7 +55,11 @@ class UsageBlock:
 
 
 def _read(raw: Mapping[str, Any], names: Mapping[str, str], path: str) -> dict[str, int | None]:
-    return {name: as_count(raw[key], f"{path}.{key}") for key, name in names.items() if key in raw}
+    return {
+        name: n if type(n := raw[key]) is int else as_count(n, f"{path}.{key}")
+        for key, name in names.items()
+        if key in raw
+    }
 
 
 def _counts(usage: Usage, names: Mapping[str, str]) -> dict[str, Any]:

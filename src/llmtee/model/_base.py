@@ -12,10 +12,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     SerializerFunctionWrapHandler,
     WithJsonSchema,
     model_serializer,
 )
+from pydantic_core import CoreSchema, core_schema
 
 from llmtee import jsontext
 from llmtee.model import times
@@ -34,7 +36,22 @@ JsonObject: TypeAlias = Annotated[
 ]
 """A JSON object, copied and made JSON like `Json`."""
 
-Text: TypeAlias = Annotated[str, BeforeValidator(_text)]
+
+class _Text:
+    """How text is validated: by pydantic alone, and only where that refuses it by a function of ours."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        # A pattern, even an empty one, is what makes pydantic look whether UTF-8 can hold the text.
+        plain = core_schema.str_schema(pattern="")
+        mended = core_schema.no_info_before_validator_function(_text, core_schema.str_schema())
+        # The first that takes it; where none does, the error is that of plain text.
+        return core_schema.union_schema(
+            [plain, mended], mode="left_to_right", custom_error_type="string_type"
+        )
+
+
+Text: TypeAlias = Annotated[str, _Text, WithJsonSchema({"type": "string"})]
 """Text that UTF-8 can hold: lone surrogates become U+FFFD."""
 
 Time: TypeAlias = Annotated[

@@ -44,6 +44,8 @@ def to_json_value(value: Any) -> Any:
 
 def to_json_object(value: Any) -> dict[str, Any]:
     """Like `to_json_value` for something that must be an object; anything else stands under the key ``value``."""
+    if type(value) is dict and not value:
+        return {}
     result = to_json_value(value)
     if isinstance(result, dict):
         return result

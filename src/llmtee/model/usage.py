@@ -52,7 +52,7 @@ class Usage(Frozen):
 
     def problems(self) -> tuple[str, ...]:
         """What cannot be true of these counts; empty when they add up. Nothing is repaired."""
-        counts = {name: n for name, n in self if isinstance(n, int)}
+        counts = {name: n for name, n in vars(self).items() if isinstance(n, int)}
         found = [f"{name} is negative" for name, n in counts.items() if n < 0]
         for whole, subsets in _SUBSETS.items():
             if (total := counts.get(whole)) is None:
