@@ -108,6 +108,10 @@ class Chain:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            self._claim.release()
+        except EventLogError as error:  # taken back by the next process
+            self._log_failed(error)
         await self._send.close()
         self._rested.set()
 
