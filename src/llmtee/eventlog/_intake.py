@@ -51,7 +51,7 @@ def add_events(db: sqlite3.Connection, entries: Iterable[Entry]) -> int:
         some = rows[start : start + _ROWS]
         # One statement for many: each step of one lets go of the interpreter lock.
         added += db.execute(
-            "INSERT INTO events (id, session, kind, format, payload, recorded_at, error) VALUES "
+            "INSERT INTO events (id, session, kind, format, payload, recorded_at, error) VALUES "  # noqa: S608 - marks, no values
             f"{','.join([_ROW] * len(some))} ON CONFLICT (id) DO NOTHING",
             [value for row in some for value in row],
         ).rowcount

@@ -1,5 +1,7 @@
 """The work table: how entries become work, and what becomes of it. Each function runs inside one transaction."""
 
+# ruff: noqa: S608 - statements are put together from names and marks of this module's own
+
 from __future__ import annotations
 
 import sqlite3
@@ -199,12 +201,12 @@ def hasten(db: sqlite3.Connection, exporter: str) -> None:
 
 
 _DUE = (
-    f"SELECT {_COLUMNS}, in_order_of, due_at FROM work "  # noqa: S608 - names of this module's own
+    f"SELECT {_COLUMNS}, in_order_of, due_at FROM work "
     "WHERE exporter = :exporter AND state = 'pending' AND due_at <= :now "
     "ORDER BY due_at, last_seq LIMIT :window"
 )
 _DUE_IN_ORDER = (
-    f"SELECT {_COLUMNS} FROM ({_DUE}) AS due WHERE NOT EXISTS "  # noqa: S608
+    f"SELECT {_COLUMNS} FROM ({_DUE}) AS due WHERE NOT EXISTS "
     "(SELECT 1 FROM work AS before WHERE before.exporter = :exporter "
     "AND before.in_order_of = due.in_order_of AND before.last_seq < due.last_seq "
     "AND before.state IN ('pending', 'claimed', 'inflight')) "
@@ -254,7 +256,7 @@ def mark(db: sqlite3.Connection, exporter: str, works: Iterable[Work], state: st
     """Sets the state of claimed work."""
     for where, these in _found_by(exporter, works):
         db.execute(
-            f"UPDATE work SET state = ? WHERE state IN ('claimed', 'inflight') AND {where}",  # noqa: S608 - as above
+            f"UPDATE work SET state = ? WHERE state IN ('claimed', 'inflight') AND {where}",
             (state, *these),
         )
 
