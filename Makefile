@@ -7,6 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+BENCH := .venv-bench
+BENCH_STAMP := $(BENCH)/.installed
+
 .PHONY: demo test test-all check bench format generate clean help
 
 help: ## what there is to make
@@ -21,9 +24,8 @@ test: $(STAMP) ## the suite, under four minutes on two cores
 test-all: $(STAMP) ## the suite, what is slow, and many more examples, new ones each time
 	@HYPOTHESIS_PROFILE=explore $(BIN)/pytest -q -n 2
 
-bench: $(STAMP) ## what llmtee costs on this machine, beside what it builds on
-	@$(BIN)/python benchmarks/run.py
-	@$(BIN)/python benchmarks/throughput.py
+bench: $(BENCH_STAMP) ## what llmtee costs on this machine, beside its peers; BENCH_ARGS=--quick to try it
+	@$(BENCH)/bin/python benchmarks/run.py $(BENCH_ARGS)
 
 check: $(STAMP) ## lint, format, types, imports, staleness of generated files
 	@$(BIN)/ruff check .
@@ -41,7 +43,7 @@ generate: $(STAMP) ## rewrite the generated files: canonical schemas, docs/vendo
 	@REGENERATE_GOLDEN=1 $(BIN)/pytest -q tests/golden
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and "llmtee needs Python 3.11 or newer; %s is %d.%d. Name another: make PYTHON=python3.12" % ((sys.executable,) + v))'
@@ -49,4 +51,15 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[cli,server,testing]" --group dev
+	@touch $@
+
+# The peers are installed here and nowhere else, one by one: one that cannot be is named, and the tables say so.
+$(BENCH_STAMP): pyproject.toml
+	@echo "setting up $(BENCH) (once)"
+	@$(PYTHON) -m venv --clear $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[fast]"
+	@$(BENCH)/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["bench"], sep="\n")' \
+		| while read peer; do \
+			$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check "$$peer" || echo "$$peer cannot be installed"; \
+		done
 	@touch $@

@@ -1,146 +1,171 @@
-"""What llmtee costs on this machine, beside what it builds on. Run by ``make bench``; compare by ratio.
+"""What llmtee costs on this machine, beside its peers and beside what it builds on. Run by ``make bench``.
 
-Each figure is the median over repetitions, with the fastest and the slowest.
+Compare by ratio, within one run: another machine, and the same one an hour later, give other figures.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import statistics
+import os
+import platform
+import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-import orjson
-import pydantic_core
-import record_cost
+import basics
+import clients
+import events
+import measure
+import profiled
 
-from llmtee import jsontext
-from llmtee.assembly import Session, assemble
-from llmtee.formats import openai_chat
+from llmtee import __version__
 
-ROOT = Path(__file__).resolve().parents[1]
-REPETITIONS = 5
+NOT_INSTALLED = "not installed"
 
 
-def main() -> None:
-    """Prints all figures."""
-    record = _record()
-    size = len(jsontext.dumps(record))
-    print(f"one record of fixtures/conversations/plain-chat.jsonl: {size:,} bytes\n")
-    _show("import", "ms", {name: _import_ms(name) for name in ("llmtee", "pydantic", "httpx")})
-    text = jsontext.dumps(record)
-    _show(
-        "write JSON",
-        "µs",
-        {
-            "llmtee.jsontext": _each(lambda: jsontext.dumps(record)),
-            "orjson": _each(lambda: orjson.dumps(record)),
-            "pydantic_core": _each(lambda: pydantic_core.to_json(record)),
-            "json": _each(lambda: json.dumps(record)),
-        },
+@dataclass
+class Table:
+    """Rows of figures with one unit."""
+
+    title: str
+    note: str = ""
+    rows: dict[str, dict[str, float] | str] = field(default_factory=dict)
+    """A text says why there are no figures."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints all tables, or one JSON object."""
+    options = _options(arguments)
+    if options.one:
+        name, *values = json.loads(options.one)
+        print(json.dumps(measure.MEASUREMENTS[name](*values[:-1], **values[-1])))
+        # What is not sent yet is of no interest, and some clients would send it first.
+        sys.stdout.flush()
+        os._exit(0)
+    if options.profile:
+        profiled.show(options.profile, 500 if options.quick else 5000)
+        return
+    machine = _machine()
+    tables: list[Table] = []
+    if not options.json:
+        print("  ".join(f"{name} {value}" for name, value in machine.items()), end="\n\n")
+    for table in _tables(quick=options.quick, peers=options.peers):
+        tables.append(table)
+        if not options.json:
+            _print(table)
+    if options.json:
+        print(json.dumps({"machine": machine, "tables": [asdict(one) for one in tables]}))
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few calls, to try it")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    parser.add_argument("--no-peers", dest="peers", action="store_false", help="llmtee alone")
+    parser.add_argument(
+        "--profile",
+        choices=["HoneyHive", "all four"],
+        help="where the time of the delivery goes, instead",
     )
-    _show(
-        "read JSON",
-        "µs",
-        {
-            "llmtee.jsontext": _each(lambda: jsontext.loads(text)),
-            "orjson": _each(lambda: orjson.loads(text)),
-            "json": _each(lambda: json.loads(text)),
-        },
-    )
-    call = openai_chat.decode_record(record)
-    _show(
-        "pure steps",
-        "µs",
-        {
-            "decode openai-chat": _each(lambda: openai_chat.decode_record(record), 300),
-            "assemble one call": _each(lambda: assemble([call]), 300),
-        },
-    )
-    record_cost.main()
-    _show_long_session(turns=2000)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
 
 
-def _show_long_session(turns: int) -> None:
-    """A session in which each call repeats all that was said before, read and assembled once."""
-    session, history = Session("s"), [{"role": "system", "content": "Be kind."}]
-    size, decoding, absorbing = 0, 0.0, list[float]()
-    for turn in range(turns):
-        history.append({"role": "user", "content": f"Question {turn}: how do I reset my password?"})
-        answer = {"role": "assistant", "content": f"Answer {turn}: open the settings first."}
-        response = {"choices": [{"index": 0, "message": answer, "finish_reason": "stop"}]}
-        record = {
-            "request": {"model": "gpt-4o", "messages": history},
-            "response": {"id": f"chatcmpl-{turn}", "model": "gpt-4o", **response},
-            "session": "s",
-            "started_at": 1_767_225_600 + 60 * turn,
-        }
-        text = jsontext.dumps(record)
-        history.append(answer)
-        started = time.perf_counter()
-        call = openai_chat.decode_record(jsontext.loads(text))
-        decoded = time.perf_counter()
-        session.absorb(call)
-        absorbing.append(time.perf_counter() - decoded)
-        decoding += decoded - started
-        size += len(text)
-    started = time.perf_counter()
-    session.conversation()
-    first = time.perf_counter() - started
-    session.absorb(call.model_copy(update={"id": "again"}))
-    started = time.perf_counter()
-    session.conversation()
-    once_more = time.perf_counter() - started
-    stored = len(jsontext.dumps(session.to_json()))
-    print(f"one session, {turns:,} turns, each with the whole history: {size:,} bytes")
-    rows = {
-        "decode openai-chat, s": decoding,
-        "absorb all, s": sum(absorbing),
-        "conversation, first, s": first,
-        "absorb the last, ms": absorbing[-1] * 1e3,
-        "conversation, again, ms": once_more * 1e3,
-        "absorb / decode": sum(absorbing) / decoding,
-        "bytes stored / read": stored / size,
+def _machine() -> dict[str, str]:
+    return {
+        "llmtee": __version__,
+        "Python": platform.python_version(),
+        "SQLite": sqlite3.sqlite_version,
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": str(os.cpu_count()),
     }
-    for name, figure in rows.items():
-        print(f"  {name:24}{figure:10.4f}")
-    print()
 
 
-def _record() -> dict[str, object]:
-    path = ROOT / "fixtures" / "conversations" / "plain-chat.jsonl"
-    found: dict[str, object] = json.loads(path.read_text("utf-8").splitlines()[-1])
+def _tables(*, quick: bool, peers: bool) -> Iterator[Table]:
+    yield from (Table(title, note, rows) for title, note, rows in basics.tables(quick=quick))
+    others = list(clients.PEERS) if peers else []
+    count = 200 if quick else 4000
+    for size in events.SIZES:
+        for busy in (False, True):
+            beside = "beside a thread that computes" if busy else "alone"
+            table = Table(f"one call, {size}, {beside}", "µs in the caller's thread")
+            for client in ("record", "record_call", "record, no delivery", *others):
+                table.rows[client] = _figures(client, "caller", size, busy=busy, calls=count)
+            yield table
+    yield _arrivals(others, quick=quick)
+    waiting = 2000 if quick else 100_000
+    table = Table(f"{waiting:,} events of 2 KB wait, and nobody answers", "MB more than before")
+    table.rows["llmtee"] = _run("waiting", waiting)
+    yield table
+
+
+def _arrivals(peers: Sequence[str], *, quick: bool) -> Table:
+    note = "from the first call to the arrival of the last; llmtee's log is on disk, peers keep nothing"
+    table = Table("delivery of 2 KB events", note)
+    transports = ["httpx", *(["aiohttp"] if find_spec("aiohttp") else [])]
+    for client, many in (("HoneyHive", 10_000), ("all four", 3000)):
+        for transport in transports:
+            count = 200 if quick else many
+            table.rows[f"{client}, {transport}"] = _run("arrival", client, transport, count=count)
+    table.rows[f"HoneyHive, {transports[-1]}, mixed sessions"] = _run(
+        "arrival", "HoneyHive", transports[-1], count=200 if quick else 10_000, sessions="mixed"
+    )
+    for peer in peers:
+        count = 200 if quick else 2000 if peer == "Voker's SDK" else 10_000
+        table.rows[peer] = _figures(peer, "arrival", "", count=count)
+    return table
+
+
+def _figures(client: str, name: str, *values: Any, **named: Any) -> dict[str, float] | str:
+    if client in clients.PEERS and not clients.is_installed(client):
+        return NOT_INSTALLED
+    return _run(name, client, *values, **named)
+
+
+def _run(name: str, *values: Any, **named: Any) -> dict[str, float] | str:
+    """One measurement, in a new process in which nothing of another is left over."""
+    with tempfile.TemporaryDirectory() as directory:
+        done = subprocess.run(
+            [sys.executable, __file__, "--one", json.dumps([name, *values, named])],
+            env=clients.closed_environment(directory),
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        return f"failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}"
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def _each(work: Callable[[], object], times: int = 2000) -> list[float]:
-    figures = []
-    for _ in range(REPETITIONS):
-        started = time.perf_counter()
-        for _ in range(times):
-            work()
-        figures.append((time.perf_counter() - started) / times * 1e6)
-    return figures
+def _print(table: Table) -> None:
+    print(f"{table.title}, {table.note}" if table.note else table.title)
+    columns = next((list(row) for row in table.rows.values() if isinstance(row, dict)), [])
+    print(f"  {'':36}" + "".join(f"{column:>18}" for column in columns))
+    for name, row in table.rows.items():
+        if isinstance(row, str):
+            print(f"  {name:36}{row:>18}")
+        else:
+            print(f"  {name:36}" + "".join(f"{_number(row[column]):>18}" for column in columns))
+    print(flush=True)
 
 
-def _import_ms(module: str) -> list[float]:
-    code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
-    return [
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-        * 1e3
-        for _ in range(REPETITIONS)
-    ]
-
-
-def _show(title: str, unit: str, rows: dict[str, list[float]]) -> None:
-    print(f"{title}, {unit}")
-    for name, figures in rows.items():
-        low, high = min(figures), max(figures)
-        print(f"  {name:24}{statistics.median(figures):10.1f}   ({low:.1f} – {high:.1f})")
-    print()
+def _number(value: float) -> str:
+    return (
+        f"{value:,.0f}"
+        if abs(value) >= 1000
+        else f"{value:,.1f}"
+        if abs(value) >= 1
+        else f"{value:.3f}"
+    )
 
 
 if __name__ == "__main__":

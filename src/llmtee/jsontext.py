@@ -31,7 +31,7 @@ def dumps_with(value: Any, default: Callable[[Any], Any]) -> bytes:
     Raises:
         TypeError: a key is no text, an integer has more than 64 bits, text has lone surrogates, or there is a cycle.
     """
-    return orjson.dumps(value, default, orjson.OPT_PASSTHROUGH_DATACLASS)
+    return orjson.dumps(value, default, orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_UTC_Z)
 
 
 def dumps_sorted(value: Any) -> bytes:

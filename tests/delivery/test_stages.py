@@ -18,6 +18,7 @@ from llmtee.delivery.judge import judge, plan
 from llmtee.delivery.pack import pack
 from llmtee.delivery.parcel import Packet, Parcel, halves
 from llmtee.delivery.prepare import Prepare
+from llmtee.delivery.recent import Recent
 from llmtee.delivery.render import Render
 from llmtee.delivery.send import Send
 from llmtee.delivery.settle import Settle
@@ -95,7 +96,7 @@ def test_render_gives_a_parcel_or_the_reason_why_not(log: Any, make: Make, call:
     events = [call("good"), Step(name="plan"), Step(name="bug")]
     log.record(events)
     log.absorb()
-    render = Render(exporter, log.log, bugs.append)
+    render = Render(exporter, log.log, bugs.append, Recent())
     good, skipped, bug = (render(work) for work in Claim(exporter, log.log)(T0, 3))
     assert isinstance(good, Parcel)
     assert good.wire.body == {"id": events[0].id, "text": "good"}

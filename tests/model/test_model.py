@@ -32,6 +32,38 @@ def test_a_conversation_comes_back_from_its_json(conversation: Conversation) -> 
     assert Conversation.model_validate(jsontext.loads(text)) == conversation
 
 
+@given(strategies.events() | strategies.conversations())
+def test_the_text_of_an_item_says_what_its_json_says(item: Any) -> None:
+    assert jsontext.loads(item.to_json_text()) == item.to_json()
+
+
+def test_the_text_of_an_item_holds_numbers_of_any_size() -> None:
+    run = ToolRun(id="r", arguments={"n": 2**80, "x": 1.5})
+    assert jsontext.loads(run.to_json_text()) == run.to_json()
+    assert jsontext.loads(run.to_json_text())["arguments"]["n"] == 2**80
+
+
+def test_values_do_not_share_their_empty_objects() -> None:
+    first, second = ToolRun(id="a"), ToolRun(id="b")
+    assert first.properties == second.properties == {}
+    assert first.properties is not second.properties
+
+
+@pytest.mark.parametrize("text", ["", "plain", "grün", "\ud83d\ude00", "half \ud83d", "\udc00"])
+def test_text_is_what_utf8_can_hold(text: str) -> None:
+    held = TextPart(text=text).text
+    assert type(held) is str
+    assert held.encode().decode() == held
+    assert held == text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def test_text_of_another_type_is_refused_in_the_same_words() -> None:
+    with pytest.raises(ValidationError) as caught:
+        TextPart(text=1)  # type: ignore[arg-type]
+    [error] = caught.value.errors()
+    assert (error["loc"], error["msg"]) == (("text",), "Input should be a valid string")
+
+
 def test_json_is_short_and_tagged() -> None:
     run = ToolRun(id="r", name="lookup", arguments={"q": 1})
     assert run.to_json() == {"kind": "tool_run", "id": "r", "name": "lookup", "arguments": {"q": 1}}

@@ -105,3 +105,21 @@ def test_fixed_ids_count_and_end() -> None:
             "00000000-0000-7000-8000-000000000002",
         ]
     assert not ids.new_id().startswith("00000000")
+
+
+@given(
+    st.uuids().map(str)
+    | st.uuids().map(lambda one: str(one).upper())
+    | st.text("0123456789abcdefABCDEFg-{}_ \u0663\u212a", min_size=35, max_size=37)
+)
+def test_a_uuid_is_what_the_standard_library_writes(text: str) -> None:
+    try:
+        usual = str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        usual = False
+    assert ids.is_uuid(text) == (usual and len(text) == 36)
+
+
+@given(st.integers(0, 10**11 - 1))
+def test_whole_seconds_are_read_as_other_numbers_are(number: int) -> None:
+    assert times.from_unix(number) == times.from_unix(Decimal(number))

@@ -122,7 +122,8 @@ def assert_kept(before: Any, after: Any, path: str = "") -> None:
     if isinstance(before, Conversation | Message):
         for name in type(before).model_fields:
             value = getattr(before, name)
-            if value != type(before).model_fields[name].default:
+            field = type(before).model_fields[name]
+            if value != field.get_default(call_default_factory=True):
                 assert_kept(value, getattr(after, name), f"{path}.{name}")
     elif isinstance(before, tuple):
         assert len(before) == len(after), path

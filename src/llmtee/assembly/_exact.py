@@ -36,7 +36,7 @@ def difference(wanted: Conversation, found: Conversation, events: Iterable[str])
 
 
 def _default(name: str) -> Any:
-    default = Conversation.model_fields[name].default
+    default = Conversation.model_fields[name].get_default(call_default_factory=True)
     return list(default) if isinstance(default, tuple) else default
 
 

@@ -18,6 +18,7 @@ from llmtee.delivery.judge import Plan, judge, plan
 from llmtee.delivery.pack import pack
 from llmtee.delivery.parcel import Packet, Parcel
 from llmtee.delivery.prepare import Prepare
+from llmtee.delivery.recent import Recent
 from llmtee.delivery.render import Render, buried
 from llmtee.delivery.report import ExporterStats
 from llmtee.delivery.send import Send
@@ -29,6 +30,9 @@ from llmtee.spec import Delivered, Unauthorised
 _LOG_FAILED_SECONDS = 1.0
 _LOOK_SECONDS = 60.0
 """Between two looks at the clock, at most: somebody may put it back."""
+_TURN = 20
+"""Items that a chain renders before it lets the others have their turn: a millisecond or two. Not told by the clock,
+so that a simulation does the same each time."""
 
 
 class Chain:
@@ -40,6 +44,7 @@ class Chain:
         log: EventLog,
         on_bug: Callable[[BaseException], None],
         breakers: Breakers,
+        recent: Recent,
         hooks: Hooks | None = None,
     ) -> None:
         """Prepares, without any I/O.
@@ -49,6 +54,7 @@ class Chain:
             log: where the work stands.
             on_bug: is told of exceptions that are llmtee's or a plug-in's own fault.
             breakers: of the hosts; shared by all chains.
+            recent: what was decoded just now; shared by all chains.
             hooks: are told of outcomes.
         """
         self.exporter = exporter
@@ -68,7 +74,7 @@ class Chain:
             exporter, self.health, breakers.of(exporter.settings.base_url), self._wake.set
         )
         self._claim = Claim(exporter, log)
-        self._render = Render(exporter, log, self._bug)
+        self._render = Render(exporter, log, self._bug, recent)
         self._send = Send(exporter, log, self.gate)
         self._prepare = Prepare(exporter, self.gate, self._send)
 
@@ -118,6 +124,10 @@ class Chain:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            self._claim.release()
+        except EventLogError as error:  # taken back by the next process
+            self._log_failed(error)
         await self._send.close()
         self._rested.set()
 
@@ -207,13 +217,14 @@ class Chain:
     async def _rendered(self, works: Sequence[Work], settle: Settle) -> list[Parcel]:
         parcels: list[Parcel] = []
         others: list[Settlement] = []
-        for work in works:
+        for number, work in enumerate(works, 1):
             result = self._render(work)
             if isinstance(result, Settlement):
                 others.append(result)
             else:
                 parcels.append(result)
-            await asyncio.sleep(0)
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
         settle(others)
         return parcels
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from llmtee.delivery.exporter import Exporter
 from llmtee.eventlog import EventLog, Work
 
 _TAKE = 500
+_AHEAD = 50
+"""Events that are claimed at a time, at least, however few fit into a request."""
 
 
 class Claim:
@@ -14,11 +18,15 @@ class Claim:
     def __init__(self, exporter: Exporter, log: EventLog) -> None:
         self._name, self._repeat = exporter.name, exporter.repeatable
         self._subscription = exporter.subscription
+        # Events one by one would cost a transaction each. A conversation changes until it is sent: never ahead.
+        self._ahead = _AHEAD if self._subscription.grain == "event" else 1
         self._log = log
         self._looked_at = self._now = 0.0
+        self._ready: deque[Work] = deque()
 
     def recover(self) -> None:
-        """Takes back what a crash left claimed."""
+        """Takes back what a crash left claimed. Nothing that was handed out may be under way."""
+        self._ready.clear()
         self._log.recover(self._name, repeat=self._repeat)
 
     def advance(self) -> bool:
@@ -42,11 +50,23 @@ class Claim:
 
     def __call__(self, now: float, limit: int) -> list[Work]:
         """At most ``limit`` units that are due, oldest first. Each must be settled or released."""
+        if not self._ready:
+            self._ready.extend(self._claimed(now, limit))
+        return [self._ready.popleft() for _ in range(min(limit, len(self._ready)))]
+
+    def _claimed(self, now: float, limit: int) -> list[Work]:
         self._looked_at = now
-        works = self._log.claim(self._subscription, now, limit)
-        while len(works) < limit and self._log.take(self._subscription, limit):
-            works += self._log.claim(self._subscription, now, limit - len(works))
+        most = max(limit, self._ahead)
+        works = self._log.claim(self._subscription, now, most)
+        while len(works) < limit and self._log.take(self._subscription, most):
+            works += self._log.claim(self._subscription, now, most - len(works))
         return works
+
+    def release(self) -> None:
+        """Gives back what was claimed and not handed out."""
+        if self._ready:
+            self._log.release(self._name, self._ready)
+            self._ready.clear()
 
     def next_due(self) -> float | None:
         """When there will be more to claim, as far as that is known.

@@ -9,6 +9,7 @@ from llmtee import jsontext, registry
 from llmtee.assembly import fit
 from llmtee.eventlog import CANONICAL, END, Entry, Record
 from llmtee.model import Conversation, Event, Item
+from llmtee.model.snapshot import taken
 
 Decoder = Callable[[str, object], list[Item]]
 
@@ -29,7 +30,7 @@ def decode(record: Record, decoder: Decoder = decode_by_registry) -> list[Entry]
         session = jsontext.loads(record.payload)
         return [Entry(record.id, session, "end", END, b"", record.recorded_at)]
     try:
-        items = decoder(record.format, jsontext.loads(record.payload))
+        items = decoder(record.format, taken(jsontext.loads(record.payload)))
         events = [_timed(event, record) for event in events_of(items)]
     except Exception as error:  # noqa: BLE001 - formats may be third-party, and input may be anything
         return [_undecodable(record, f"{record.format}: {error}")]
@@ -60,8 +61,9 @@ def _entry(event: Event, record: Record) -> Entry:
         session=event.session or event.id,
         kind="event",
         format=CANONICAL,
-        payload=jsontext.dumps(event.to_json()),
+        payload=event.to_json_text(),
         recorded_at=record.recorded_at,
+        event=event,
     )
 
 

@@ -18,11 +18,14 @@ from llmtee.delivery.health import Limited, logger
 from llmtee.delivery.hooks import Hooks
 from llmtee.delivery.loop import Loop
 from llmtee.delivery.notes import Notes
+from llmtee.delivery.recent import Recent
 from llmtee.errors import EventLogError
 from llmtee.eventlog import Bell, DeadLetter, Entry, EventLog, Leadership, ring
 from llmtee.eventlog.sharing import HURRY
 
 _SLICE = 50
+_TURNS = 8
+"""Of the chains between two slices: so many are enough to claim one and to render it while it is in memory."""
 _AWAKE_SECONDS = 1.0
 """How long after the last record the journal is looked at by itself, before a bell is asked for."""
 _LOOK_SECONDS = 0.02
@@ -64,7 +67,7 @@ class Engine:
             hooks: are told of outcomes.
         """
         self._exporters, self._breakers = list(exporters), Breakers(tuning)
-        self._hooks = hooks or Hooks()
+        self._hooks, self._recent = hooks or Hooks(), Recent()
         self.bugs: list[BaseException] = []
         self.duplicates = 0
         self.leading = log.directory is None
@@ -212,7 +215,7 @@ class Engine:
 
     def _make_chains(self) -> list[Chain]:
         return [
-            Chain(one, self._log, self._on_bug, self._breakers, self._hooks)
+            Chain(one, self._log, self._on_bug, self._breakers, self._recent, self._hooks)
             for one in self._exporters
         ]
 
@@ -399,10 +402,14 @@ class Engine:
             while not self._stop.is_set() and (records := self._log.journal(_SLICE)):
                 found = True
                 entries = [entry for _, record in records for entry in decode(record)]
-                self.duplicates += self._log.absorb((place for place, _ in records), entries)
+                duplicates = self._log.absorb((place for place, _ in records), entries)
+                if not duplicates:
+                    self._recent.add(entries)
+                self.duplicates += duplicates
                 self._complain(entries)
                 self._wake_all()
-                await asyncio.sleep(0)
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
         return found
 
     def _complain(self, entries: list[Entry]) -> None:

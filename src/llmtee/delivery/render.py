@@ -5,30 +5,31 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 
-from llmtee import jsontext
 from llmtee.delivery.conversations import Conversations
 from llmtee.delivery.exporter import Exporter
 from llmtee.delivery.letter import dead
 from llmtee.delivery.parcel import Parcel
+from llmtee.delivery.recent import Recent
 from llmtee.errors import EventLogError
-from llmtee.eventlog import Entry, EventLog, Settlement, Work
-from llmtee.model import Conversation, Event, load_event
+from llmtee.eventlog import EventLog, Settlement, Work
+from llmtee.model import Conversation, Event
 from llmtee.spec import outgoing
-
-_CACHED_BYTES = 16_384
-"""Larger events are not kept, so that all that are take some ten megabytes at most."""
 
 
 class Render:
     """Renders for one exporter. An exception costs the item at fault, and no other."""
 
     def __init__(
-        self, exporter: Exporter, log: EventLog, on_bug: Callable[[BaseException], None]
+        self,
+        exporter: Exporter,
+        log: EventLog,
+        on_bug: Callable[[BaseException], None],
+        recent: Recent,
     ) -> None:
         self._exporter, self._log, self._on_bug = exporter, log, on_bug
-        self._conversations = Conversations(exporter, log, _load)
+        self._recent = recent
+        self._conversations = Conversations(exporter, log, recent.load)
 
     def __call__(self, work: Work) -> Parcel | Settlement:
         """The parcel of a unit of work, or its settlement where it is filtered out or there is no place for it."""
@@ -43,7 +44,7 @@ class Render:
     def _rendered(self, work: Work) -> Parcel | Settlement:
         item: Conversation | Event | None
         if work.session is None:
-            item = event_of(self._log, work)
+            item = event_of(self._log, work, self._recent)
         else:
             item, state = self._conversations.of(work)
             work = replace(work, state=state)
@@ -65,18 +66,6 @@ def buried(exporter: Exporter, work: Work, error: BaseException) -> Settlement:
     return dead(exporter, work, reason, exporter.tuning.clock())
 
 
-def event_of(log: EventLog, work: Work) -> Event:
+def event_of(log: EventLog, work: Work, recent: Recent) -> Event:
     """The event of a unit of work."""
-    return _load(log.entry(work))
-
-
-def _load(entry: Entry) -> Event:
-    if len(entry.payload) > _CACHED_BYTES:
-        return load_event(jsontext.loads(entry.payload))
-    return _loaded(entry.payload)
-
-
-@lru_cache(maxsize=1024)
-def _loaded(payload: bytes) -> Event:
-    # Each exporter reads the same events at about the same time. Events are frozen, so they can share them.
-    return load_event(jsontext.loads(payload))
+    return recent.get(work.id) or recent.load(log.entry(work))

@@ -11,6 +11,9 @@ from llmtee.eventlog._backlog import Finished
 from llmtee.eventlog.protocol import Entry, Place, Subscription
 
 _GONE_SEGMENTS = 100
+_ROWS = 100
+"""Events that one statement stores: with more the variables of a statement would not do."""
+_ROW = "(?, ?, ?, ?, ?, ?, ?)"
 
 TORN = "torn"
 """Counter: records that the journal could not give back whole."""
@@ -44,12 +47,17 @@ def pass_over(db: sqlite3.Connection, places: Iterable[int | Place]) -> int:
 
 def add_events(db: sqlite3.Connection, entries: Iterable[Entry]) -> int:
     """Stores events that are not there yet, by id; returns how many."""
-    added = db.executemany(
-        "INSERT INTO events (id, session, kind, format, payload, recorded_at, error) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-        ((e.id, e.session, e.kind, e.format, e.payload, e.recorded_at, e.error) for e in entries),
-    ).rowcount
-    return max(added, 0)
+    rows = [(e.id, e.session, e.kind, e.format, e.payload, e.recorded_at, e.error) for e in entries]
+    added = 0
+    for start in range(0, len(rows), _ROWS):
+        some = rows[start : start + _ROWS]
+        # One statement for many: each step of one lets go of the interpreter lock.
+        added += db.execute(
+            "INSERT INTO events (id, session, kind, format, payload, recorded_at, error) VALUES "  # noqa: S608 - marks, no values
+            f"{','.join([_ROW] * len(some))} ON CONFLICT (id) DO NOTHING",
+            [value for row in some for value in row],
+        ).rowcount
+    return added
 
 
 def finish_segments(db: sqlite3.Connection, finished: Iterable[Finished]) -> None:

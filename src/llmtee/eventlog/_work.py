@@ -1,15 +1,21 @@
 """The work table: how entries become work, and what becomes of it. Each function runs inside one transaction."""
 
+# ruff: noqa: S608 - statements are put together from names and marks of this module's own
+
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from llmtee import jsontext
 from llmtee.eventlog.protocol import DeadLetter, Settlement, Subscription, Work
 
 _RESEND = "the process ended while the answer was awaited"
+_KEYS = 128
+"""Units that one statement is about: each step of one lets go of the interpreter lock, and an application that computes
+gives it back late."""
 _COLUMNS = "key, segment, after_seq, last_seq, events, attempts, first_at"
 
 
@@ -34,6 +40,8 @@ def behind(db: sqlite3.Connection, exporter: str) -> bool:
 
 def take(db: sqlite3.Connection, subscription: Subscription, limit: int) -> int:
     """Moves the position over at most ``limit`` entries, turning them into work."""
+    if subscription.grain == "event":
+        return _take_events(db, subscription, limit)
     rows = db.execute(
         "SELECT seq, id, session, kind, recorded_at, error FROM events "
         "WHERE seq > (SELECT position FROM exporters WHERE name = ?) ORDER BY seq LIMIT ?",
@@ -47,6 +55,34 @@ def take(db: sqlite3.Connection, subscription: Subscription, limit: int) -> int:
             (rows[-1][0], subscription.exporter),
         )
     return len(rows)
+
+
+def _take_events(db: sqlite3.Connection, subscription: Subscription, limit: int) -> int:
+    """The same for events that are work by themselves: few statements for all of them."""
+    first, last, number = db.execute(
+        "SELECT min(seq) - 1, max(seq), count(*) FROM (SELECT seq FROM events "
+        "WHERE seq > (SELECT position FROM exporters WHERE name = ?) ORDER BY seq LIMIT ?)",
+        (subscription.exporter, limit),
+    ).fetchone()
+    if not number:
+        return 0
+    db.execute(
+        # Due at once, whatever a clock that was put back says; zero also keeps events in their order.
+        "INSERT INTO work (exporter, key, segment, in_order_of, phase, state, after_seq, last_seq, events, due_at, "
+        "pending_since) "
+        "SELECT ?1, ?2 || id, 0, CASE WHEN ?3 THEN session END, 'closed', 'pending', seq - 1, seq, 1, 0, recorded_at "
+        "FROM events WHERE seq > ?4 AND seq <= ?5 AND kind = 'event' ORDER BY seq",
+        (subscription.exporter, event_key(""), subscription.ordered, first, last),
+    )
+    rows = db.execute(
+        "SELECT seq, id, session, kind, recorded_at, error FROM events "
+        "WHERE seq > ? AND seq <= ? AND kind = 'undecodable' ORDER BY seq",
+        (first, last),
+    ).fetchall()
+    for row in rows:
+        take_entry(db, subscription, row)
+    db.execute("UPDATE exporters SET position = ? WHERE name = ?", (last, subscription.exporter))
+    return int(number)
 
 
 def take_entry(db: sqlite3.Connection, subscription: Subscription, row: tuple[Any, ...]) -> None:
@@ -76,7 +112,6 @@ def _insert_event(
     in_order_of: str | None = None,
     error: str | None = None,
 ) -> None:
-    # Due at once, whatever a clock that was put back says; zero also keeps events in their order.
     db.execute(
         "INSERT INTO work (exporter, key, segment, in_order_of, phase, state, after_seq, last_seq, events, due_at, "
         "pending_since, reason) VALUES (?, ?, 0, ?, 'closed', ?, ?, ?, 1, 0, ?, ?)",
@@ -215,13 +250,13 @@ def hasten(db: sqlite3.Connection, exporter: str) -> None:
 
 
 _DUE = (
-    f"SELECT {_COLUMNS}, in_order_of, due_at FROM work "  # noqa: S608 - names of this module's own
+    f"SELECT {_COLUMNS}, in_order_of, due_at FROM work "
     "WHERE exporter = :exporter AND state = 'pending' AND due_at <= :now "
     "ORDER BY due_at, last_seq LIMIT :window"
 )
 _DUE_IN_ORDER = (
     # No second ORDER BY: with it the whole window is looked at, however few are wanted.
-    f"SELECT {_COLUMNS} FROM ({_DUE}) AS due WHERE NOT EXISTS "  # noqa: S608
+    f"SELECT {_COLUMNS} FROM ({_DUE}) AS due WHERE NOT EXISTS "
     "(SELECT 1 FROM work AS before WHERE before.exporter = :exporter "
     "AND before.in_order_of = due.in_order_of AND before.last_seq < due.last_seq "
     "AND before.state IN ('pending', 'claimed', 'inflight')) LIMIT :limit"
@@ -257,22 +292,36 @@ def claim(db: sqlite3.Connection, subscription: Subscription, now: float, limit:
         },
     ).fetchall()
     works = [Work(*row[:7]) for row in rows]
-    db.executemany(
-        "UPDATE work SET state = 'claimed', waiting_since = NULL, "
-        "phase = CASE phase WHEN 'open' THEN 'closed' ELSE phase END "
-        "WHERE exporter = ? AND key = ? AND segment = ?",
-        ((exporter, work.key, work.segment) for work in works),
-    )
+    for where, these in _found_by(exporter, works):
+        db.execute(
+            "UPDATE work SET state = 'claimed', waiting_since = NULL, "
+            f"phase = CASE phase WHEN 'open' THEN 'closed' ELSE phase END WHERE {where}",
+            these,
+        )
     return works
+
+
+def _found_by(exporter: str, works: Iterable[Work]) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    """Conditions that find the rows of works, many by each: mostly all are of segment 0."""
+    by_segment: defaultdict[int, list[str]] = defaultdict(list)
+    for work in works:
+        by_segment[work.segment].append(work.key)
+    for segment, keys in by_segment.items():
+        for start in range(0, len(keys), _KEYS):
+            some = keys[start : start + _KEYS]
+            # Filled up with the last one, so that there are few different statements to prepare.
+            some += some[-1:] * ((1 << (len(some) - 1).bit_length()) - len(some))
+            marks = ",".join("?" * len(some))
+            yield f"exporter = ? AND segment = ? AND key IN ({marks})", (exporter, segment, *some)
 
 
 def mark(db: sqlite3.Connection, exporter: str, works: Iterable[Work], state: str) -> None:
     """Sets the state of claimed work."""
-    db.executemany(
-        "UPDATE work SET state = ? WHERE exporter = ? AND key = ? AND segment = ? "
-        "AND state IN ('claimed', 'inflight')",
-        ((state, exporter, work.key, work.segment) for work in works),
-    )
+    for where, these in _found_by(exporter, works):
+        db.execute(
+            f"UPDATE work SET state = ? WHERE state IN ('claimed', 'inflight') AND {where}",
+            (state, *these),
+        )
 
 
 def recover(db: sqlite3.Connection, exporter: str, *, repeat: bool) -> int:
@@ -286,12 +335,61 @@ def recover(db: sqlite3.Connection, exporter: str, *, repeat: bool) -> int:
     ).rowcount
 
 
-def settle(db: sqlite3.Connection, exporter: str, settlement: Settlement) -> None:
-    """Stores what became of one claimed unit."""
+def settle(db: sqlite3.Connection, exporter: str, settlements: Iterable[Settlement]) -> None:
+    """Stores what became of claimed units."""
+    arrived: list[Settlement] = []
+    for settlement in settlements:
+        if settlement.outcome == "delivered" and settlement.work.session is None:
+            arrived.append(settlement)
+        else:
+            _settle(db, exporter, settlement)
+    if arrived:
+        _settle_events(db, exporter, arrived)
+
+
+def _settle_events(db: sqlite3.Connection, exporter: str, arrived: Sequence[Settlement]) -> None:
+    """Takes delivered events off the work, all of them by a handful of statements."""
+    delivered = 0
+    gone: set[str] = set()
+    for where, these in _found_by(exporter, [settlement.work for settlement in arrived]):
+        found, events = db.execute(
+            f"SELECT count(*), total(events - delivered) FROM work WHERE {where}", these
+        ).fetchone()
+        delivered += int(events)
+        if found < len({*these[2:]}):
+            # The database was set aside meanwhile; what is read again from the journal counts by itself.
+            rows = db.execute(f"SELECT key FROM work WHERE {where}", these)
+            gone |= {*map(str, these[2:])} - {key for (key,) in rows}
+        db.execute(f"DELETE FROM work WHERE {where}", these)
+        db.execute(f"DELETE FROM dead_letters WHERE {where}", these)
+    db.execute(
+        "UPDATE exporters SET delivered = delivered + ? WHERE name = ?", (delivered, exporter)
+    )
+    _store_vendor_ids(
+        db,
+        [
+            (exporter, settlement.work.key, settlement.work.segment, settlement.vendor_id)
+            for settlement in arrived
+            if settlement.vendor_id is not None and settlement.work.key not in gone
+        ],
+    )
+
+
+def _store_vendor_ids(db: sqlite3.Connection, rows: Sequence[tuple[str, str, int, str]]) -> None:
+    for start in range(0, len(rows), _KEYS):
+        some = rows[start : start + _KEYS]
+        marks = ",".join(["(?, ?, ?, ?)"] * len(some))
+        db.execute(
+            f"INSERT OR REPLACE INTO deliveries VALUES {marks}",
+            [value for row in some for value in row],
+        )
+
+
+def _settle(db: sqlite3.Connection, exporter: str, settlement: Settlement) -> None:
     work = settlement.work
     where = {"exporter": exporter, "key": work.key, "segment": work.segment}
     if settlement.outcome == "delivered":
-        _settle_delivered(db, settlement, where)
+        _settle_conversation(db, settlement, where)
     elif settlement.outcome == "pending":
         db.execute(
             "UPDATE work SET state = 'pending', due_at = :due, not_before = :due, dated_at = :dated, "
@@ -322,7 +420,7 @@ def settle(db: sqlite3.Connection, exporter: str, settlement: Settlement) -> Non
         _store_letter(db, work.key, settlement.letter)
 
 
-def _settle_delivered(
+def _settle_conversation(
     db: sqlite3.Connection, settlement: Settlement, where: dict[str, Any]
 ) -> None:
     work = settlement.work
@@ -336,29 +434,21 @@ def _settle_delivered(
         "UPDATE exporters SET delivered = delivered + ? WHERE name = ?",
         (work.events - row[0], where["exporter"]),
     )
-    if work.session is None:
-        db.execute(
-            "DELETE FROM work WHERE exporter = :exporter AND key = :key AND segment = :segment",
-            where,
-        )
-    else:
-        db.execute(
-            "UPDATE work SET state = CASE WHEN last_seq > :seq THEN 'pending' ELSE 'done' END, "
-            "delivered = :events, delivered_seq = :seq, attempts = 0, first_at = NULL, "
-            "not_before = 0, reason = NULL, pending_since = (SELECT recorded_at FROM events "
-            "WHERE session = :session AND kind = 'event' AND seq > :seq AND seq <= last_seq ORDER BY seq LIMIT 1) "
-            "WHERE exporter = :exporter AND key = :key AND segment = :segment",
-            {**where, "seq": work.last_seq, "events": work.events, "session": work.session},
-        )
+    db.execute(
+        "UPDATE work SET state = CASE WHEN last_seq > :seq THEN 'pending' ELSE 'done' END, "
+        "delivered = :events, delivered_seq = :seq, attempts = 0, first_at = NULL, "
+        "not_before = 0, reason = NULL, pending_since = (SELECT recorded_at FROM events "
+        "WHERE session = :session AND kind = 'event' AND seq > :seq AND seq <= last_seq ORDER BY seq LIMIT 1) "
+        "WHERE exporter = :exporter AND key = :key AND segment = :segment",
+        {**where, "seq": work.last_seq, "events": work.events, "session": work.session},
+    )
     db.execute(
         "DELETE FROM dead_letters WHERE exporter = :exporter AND key = :key AND segment = :segment",
         where,
     )
     if settlement.vendor_id is not None:
-        db.execute(
-            "INSERT OR REPLACE INTO deliveries VALUES (:exporter, :key, :segment, :vendor_id)",
-            {**where, "vendor_id": settlement.vendor_id},
-        )
+        row = (where["exporter"], work.key, work.segment, settlement.vendor_id)
+        _store_vendor_ids(db, [row])
 
 
 def _store_letter(db: sqlite3.Connection, key: str, letter: DeadLetter) -> None:

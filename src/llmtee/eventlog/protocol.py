@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 from llmtee.eventlog.operation import Located, Mended, Period, Replayed, Selection
+from llmtee.model import Event
 
 CANONICAL = "llmtee"
 """The format of what is stored as canonical JSON."""
@@ -61,6 +62,8 @@ class Entry:
     recorded_at: float
     error: str | None = None
     """Why it cannot be decoded."""
+    event: Event | None = field(default=None, compare=False, repr=False)
+    """What ``payload`` says, where it was decoded just now. Not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +132,14 @@ class Work:
     """How far its session was assembled, to be stored when it is settled."""
 
     @property
+    def id(self) -> str:
+        """Of the event, or the name of the session."""
+        return self.key.partition(":")[2]
+
+    @property
     def session(self) -> str | None:
         """The session, for a conversation."""
-        kind, _, name = self.key.partition(":")
-        return name if kind == "session" else None
+        return self.id if self.key.startswith("session:") else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -358,8 +358,7 @@ class SqliteLog:
 
     def _settle(self, exporter: str, settled: list[Settlement], states: list[State]) -> None:
         with self._database.transaction() as db:
-            for settlement in settled:
-                _work.settle(db, exporter, settlement)
+            _work.settle(db, exporter, settled)
             _states.store(db, exporter, states)
 
     # -- what people and the engine ask -----------------------------------------------------------

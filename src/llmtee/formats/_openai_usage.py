@@ -27,14 +27,11 @@ class UsageBlock:
         if raw is None:
             return None
         raw = as_object(raw, path)
-        totals, blocks = self.convention.totals, self.convention.details
-        counts = {name: as_count(raw.get(key), f"{path}.{key}") for key, name in totals.items()}
-        for block, names in blocks.items():
-            where = f"{path}.{block}"
-            details = as_object(raw.get(block) or {}, where)
-            counts |= {
-                name: as_count(details.get(key), f"{where}.{key}") for key, name in names.items()
-            }
+        counts = _read(raw, self.convention.totals, path)
+        for block, names in self.convention.details.items():
+            if found := raw.get(block):
+                where = f"{path}.{block}"
+                counts |= _read(as_object(found, where), names, where)
         return Usage(**counts, raw=raw)
 
     def encode(self, usage: Usage) -> dict[str, Any]:
@@ -55,6 +52,14 @@ class UsageBlock:
             return self.decode(raw, "usage") == usage
         except InputError:
             return False
+
+
+def _read(raw: Mapping[str, Any], names: Mapping[str, str], path: str) -> dict[str, int | None]:
+    return {
+        name: n if type(n := raw[key]) is int else as_count(n, f"{path}.{key}")
+        for key, name in names.items()
+        if key in raw
+    }
 
 
 def _counts(usage: Usage, names: Mapping[str, str]) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from llmtee import jsontext
 from llmtee.errors import InputError
 from llmtee.formats._build import build, tag_of
@@ -38,7 +40,12 @@ def decode(raw: Any) -> list[Item]:
     if not isinstance(kind, str) or kind not in _KINDS:
         found = "is missing" if kind is None else f"is {kind!r:.60}"
         raise InputError(f"{found}; it must be one of {', '.join(sorted(_KINDS))}", path="kind")
-    item, flags = build(_KINDS[kind], _with_ids(raw), "")
+    raw = _with_ids(raw)
+    try:
+        return [_KINDS[kind].model_validate(raw)]  # what this version wrote, which is nearly all
+    except ValidationError:
+        pass  # a newer one's, or wrong: taken apart below, which says where
+    item, flags = build(_KINDS[kind], raw, "")
     new = tuple(flag for flag in flags if flag not in item.flags)
     return [item.model_copy(update={"flags": (*item.flags, *new)}) if new else item]
 

@@ -31,9 +31,9 @@ from llmtee.jsonfields import (
     rest,
     text_or_none,
 )
-from llmtee.model import Agent, Cost, ErrorInfo, EventBase, Person
-from llmtee.model.ids import as_uuid, derive_id, is_uuid
-from llmtee.model.snapshot import to_json_value
+from llmtee.model import Agent, Cost, ErrorInfo, EventBase, Native, Person
+from llmtee.model.ids import as_uuid, derive_id
+from llmtee.model.snapshot import taken, to_json_value
 from llmtee.model.times import parse_time
 
 Bare: TypeAlias = Callable[[Mapping[str, Any]], Literal["request", "response"] | None]
@@ -41,15 +41,6 @@ Bare: TypeAlias = Callable[[Mapping[str, Any]], Literal["request", "response"] |
 
 OWNER = "record"
 """Under which name ids and fields of the envelope are kept in ``source_ids`` and ``extra``."""
-
-_TEXTS = ("session", "trace_id", "name", "source")
-_TIMES = ("started_at", "ended_at", "first_token_at")
-_OBJECTS = ("metrics", "feedback", "properties")
-_KNOWN = (
-    *("request", "response", "provider", "id", "parent", "agent", "agent_version", "person"),
-    *("error", "cost", "duration_ms", "tags", "flags", "source_ids"),
-    *(*_TEXTS, *_TIMES, *_OBJECTS),
-)
 
 
 @dataclass(frozen=True)
@@ -65,11 +56,17 @@ class Record:
     fields: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the event, by name. ``id`` is among them only where the record has one."""
 
-    def derived_id(self, format_name: str, response_id: str | None) -> str:
-        """The id of an event whose record names none: the same record always gives the same."""
+    def event_id(self, format_name: str, response_id: str | None) -> str:
+        """The id of the event: the record's own, or else a derived one; the same record always gives the same."""
+        if "id" in self.fields:
+            return str(self.fields["id"])
         if response_id:
             return derive_id(format_name, response_id)
         return derive_id(format_name, jsontext.dumps_sorted(self.raw).decode())
+
+    def native(self, dialect: str) -> Native:
+        """Request and response, verbatim."""
+        return Native(dialect=dialect, request=taken(self.request), response=taken(self.response))
 
 
 def read(raw: Any, bare: Bare) -> Record:
@@ -95,21 +92,17 @@ def read(raw: Any, bare: Bare) -> Record:
 
 
 def _read_envelope(raw: Mapping[str, Any]) -> Record:
-    unknown = rest(raw, *_KNOWN)
-    fields: dict[str, Any] = {
-        **{key: text_or_none(raw.get(key), key) for key in _TEXTS},
-        **{key: _time(raw.get(key), key) for key in _TIMES},
-        **{key: as_object(raw[key], key) for key in _OBJECTS if raw.get(key) is not None},
-        "agent": _agent(raw.get("agent"), text_or_none(raw.get("agent_version"), "agent_version")),
-        "person": _person(raw.get("person")),
-        "error": decode_error(raw.get("error"), "error"),
-        "cost": _cost(raw.get("cost")),
-        "duration_ms": as_number(raw.get("duration_ms"), "duration_ms"),
-        "tags": _texts(raw.get("tags"), "tags"),
-        "flags": _texts(raw.get("flags"), "flags"),
-        "extra": {OWNER: unknown} if unknown else {},
-    }
-    fields |= _ids(raw)
+    fields: dict[str, Any] = {}
+    unknown: dict[str, Any] = {}
+    for key, value in raw.items():
+        if (read_as := _READERS.get(key)) is not None:
+            fields[key] = None if value is None else read_as(value, key)
+        elif key not in _KNOWN:
+            unknown[key] = value
+    version = text_or_none(raw.get("agent_version"), "agent_version")
+    fields |= {"agent": _agent(raw.get("agent"), version), **_ids(raw)}
+    if unknown:
+        fields["extra"] = {OWNER: unknown}
     return Record(
         raw,
         request=raw.get("request"),
@@ -127,7 +120,7 @@ def _ids(raw: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if own:
         found["id"] = as_uuid(own, OWNER)
-        if not is_uuid(own):
+        if found["id"] is not own:
             foreign = {**foreign, OWNER: own}
     if parent:
         found["parent"] = as_uuid(parent, OWNER)
@@ -162,19 +155,16 @@ def _agent(raw: Any, version: str | None) -> Agent | None:
     return None if name is None and version is None else Agent(name=name, version=version)
 
 
-def _person(raw: Any) -> Person | None:
+def _person(raw: Any, path: str) -> Person:
     if isinstance(raw, Mapping):
-        return build(Person, {**raw, "id": text_or_none(raw.get("id"), "person.id")}, "person")[0]
-    person = text_or_none(raw, "person")
-    return None if person is None else Person(id=person)
+        return build(Person, {**raw, "id": text_or_none(raw.get("id"), f"{path}.id")}, path)[0]
+    return Person(id=text_or_none(raw, path))
 
 
-def _cost(raw: Any) -> Cost | None:
-    if raw is None:
-        return None
+def _cost(raw: Any, path: str) -> Cost:
     if isinstance(raw, Mapping):
-        return build(Cost, raw, "cost")[0]
-    return Cost(amount=as_amount(raw, "cost"))
+        return build(Cost, raw, path)[0]
+    return Cost(amount=as_amount(raw, path))
 
 
 def decode_error(raw: Any, path: str) -> ErrorInfo | None:
@@ -207,6 +197,24 @@ def decode_error(raw: Any, path: str) -> ErrorInfo | None:
         details=rest(raw, *known) or None,
         **{**texts, "message": told},
     )
+
+
+_READERS: Mapping[str, Callable[[Any, str], Any]] = {
+    **dict.fromkeys(("session", "trace_id", "name", "source"), text_or_none),
+    **dict.fromkeys(("started_at", "ended_at", "first_token_at"), _time),
+    **dict.fromkeys(("metrics", "feedback", "properties"), as_object),
+    **dict.fromkeys(("tags", "flags"), _texts),
+    "person": _person,
+    "error": decode_error,
+    "cost": _cost,
+    "duration_ms": as_number,
+}
+"""Who reads which field of the envelope, when it is there."""
+
+_KNOWN = (
+    *_READERS,
+    *("request", "response", "provider", "id", "parent", "source_ids", "agent", "agent_version"),
+)
 
 
 def encode_error(error: ErrorInfo) -> dict[str, Any]:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
     SerializerFunctionWrapHandler,
     WithJsonSchema,
     model_serializer,
 )
+from pydantic_core import CoreSchema, core_schema
 
+from llmtee import jsontext
 from llmtee.model import times
 from llmtee.model.snapshot import clean_text, to_json_object, to_json_value
 
@@ -30,7 +36,22 @@ JsonObject: TypeAlias = Annotated[
 ]
 """A JSON object, copied and made JSON like `Json`."""
 
-Text: TypeAlias = Annotated[str, BeforeValidator(_text)]
+
+class _Text:
+    """How text is validated: by pydantic alone, and only where that refuses it by a function of ours."""
+
+    @staticmethod
+    def __get_pydantic_core_schema__(source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        # A pattern, even an empty one, is what makes pydantic look whether UTF-8 can hold the text.
+        plain = core_schema.str_schema(pattern="")
+        mended = core_schema.no_info_before_validator_function(_text, core_schema.str_schema())
+        # The first that takes it; where none does, the error is that of plain text.
+        return core_schema.union_schema(
+            [plain, mended], mode="left_to_right", custom_error_type="string_type"
+        )
+
+
+Text: TypeAlias = Annotated[str, _Text, WithJsonSchema({"type": "string"})]
 """Text that UTF-8 can hold: lone surrogates become U+FFFD."""
 
 Time: TypeAlias = Annotated[
@@ -39,6 +60,15 @@ Time: TypeAlias = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """A timezone-aware time in UTC, to the microsecond; see ``times.parse_time`` for what is read."""
+
+
+def empty() -> Any:
+    """The default of a field that holds an object: an empty one.
+
+    Not ``{}``, which pydantic copies for each instance by ``copy.deepcopy``: an event has dozens of such fields, and
+    that was half of what it cost to make one.
+    """
+    return Field(default_factory=dict, json_schema_extra={"default": {}})
 
 
 class Frozen(BaseModel):
@@ -54,6 +84,39 @@ class Frozen(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """The value as a JSON object without fields at their default; read it with ``model_validate``."""
         return self.model_dump(mode="json", exclude_defaults=True)
+
+    def to_json_text(self) -> bytes:
+        """`to_json` as text, at a third of the cost of writing the two one after the other."""
+        try:
+            return jsontext.dumps_with(self, _said)
+        except TypeError:  # an integer that only the standard library writes
+            return jsontext.dumps(self.to_json())
+
+
+def _said(value: Any) -> Any:
+    """What `to_json` says of one object: its fields without those at their default, but with its tag."""
+    if isinstance(value, Frozen):
+        given, (defaults, always) = value.model_fields_set, _defaults(type(value))
+        return {
+            name: held
+            for name, held in vars(value).items()
+            if (name in given and held != defaults[name]) or name in always
+        }
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+@cache
+def _defaults(kind: type[Frozen]) -> tuple[dict[str, Any], frozenset[str]]:
+    """The default of each field, and the fields that are said even when nobody gave them: the tag, and a made-up id."""
+    fields = kind.model_fields
+    made_up = {name for name, it in fields.items() if it.default_factory not in (None, dict)}
+    tag = {kind.tag_field} if issubclass(kind, Tagged) else set()
+    defaults = {
+        name: {} if it.default_factory is dict else it.default for name, it in fields.items()
+    }
+    return defaults, frozenset(made_up | tag)
 
 
 class Tagged(Frozen):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from llmtee.model._base import Frozen, JsonObject, Tagged, Text, Time
+from llmtee.model._base import Frozen, JsonObject, Tagged, Text, Time, empty
 from llmtee.model.event import ToolRun
 from llmtee.model.ids import derive_id
 from llmtee.model.message import Agent, Message, Person
@@ -62,15 +62,15 @@ class Conversation(Tagged):
     title: Text | None = None
     visibility: Text | None = None
     """``private`` or ``public``."""
-    properties: JsonObject = {}
-    metrics: JsonObject = {}
-    feedback: JsonObject = {}
+    properties: JsonObject = empty()
+    metrics: JsonObject = empty()
+    feedback: JsonObject = empty()
     tags: tuple[Text, ...] = ()
     source: Text | None = None
-    source_ids: dict[Text, Text] = {}
+    source_ids: dict[Text, Text] = empty()
     """Its ids elsewhere, by system."""
     flags: tuple[Text, ...] = ()
-    extra: JsonObject = {}
+    extra: JsonObject = empty()
     """Fields of a vendor that have no canonical home: an object by the vendor's name."""
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
-from llmtee.model._base import Frozen, Json, JsonObject, Tagged, Text, Time
+from llmtee.model._base import Frozen, Json, JsonObject, Tagged, Text, Time, empty
 from llmtee.model.ids import new_id
 from llmtee.model.message import Agent, ErrorInfo, Message, Person
 from llmtee.model.usage import Cost, Usage
@@ -37,19 +37,19 @@ class EventBase(Tagged):
     """Milliseconds, where a clock of its own measured them; else take ``ended_at - started_at``."""
 
     error: ErrorInfo | None = None
-    metrics: JsonObject = {}
+    metrics: JsonObject = empty()
     """Measurements and scores by name: numbers, booleans, text."""
-    feedback: JsonObject = {}
+    feedback: JsonObject = empty()
     """What people said about it, by name."""
-    properties: JsonObject = {}
+    properties: JsonObject = empty()
     tags: tuple[Text, ...] = ()
     source: Text | None = None
     """Where it was produced: an environment, an application, an SDK."""
-    source_ids: dict[Text, Text] = {}
+    source_ids: dict[Text, Text] = empty()
     """Its ids elsewhere, by system: ``{"openai": "chatcmpl-123"}``."""
     flags: tuple[Text, ...] = ()
     """What a reader should know of its quality, such as ``history_incomplete`` or ``usage: …``."""
-    extra: JsonObject = {}
+    extra: JsonObject = empty()
     """Fields of a vendor or source that have no canonical home: an object by the owner's name."""
 
 
@@ -62,7 +62,7 @@ class ToolDefinition(Frozen):
     """JSON Schema of the arguments."""
     type: Text = "function"
     """``function``, ``custom``, or the name of a server-side tool type."""
-    extra: JsonObject = {}
+    extra: JsonObject = empty()
 
 
 class Choice(Frozen):
@@ -73,7 +73,7 @@ class Choice(Frozen):
     """``stop``, ``length``, ``tool_call``, ``content_filter``, ``pause`` or ``error``."""
     finish_reason_raw: Text | None = None
     """The provider's own word."""
-    extra: JsonObject = {}
+    extra: JsonObject = empty()
 
 
 class PromptTemplate(Frozen):
@@ -81,7 +81,7 @@ class PromptTemplate(Frozen):
 
     messages: Json = None
     """The template: text, or a list of messages with placeholders."""
-    variables: JsonObject = {}
+    variables: JsonObject = empty()
     id: Text | None = None
     version: Text | None = None
 
@@ -105,7 +105,7 @@ class ModelCall(EventBase):
     """The model asked for."""
     response_model: Text | None = None
     """The model that answered."""
-    parameters: JsonObject = {}
+    parameters: JsonObject = empty()
     """``temperature``, ``top_p``, ``max_output_tokens``, ``stop``, ``seed``, … and the provider's own."""
     tools: tuple[ToolDefinition, ...] = ()
     template: PromptTemplate | None = None
@@ -139,9 +139,9 @@ class Step(EventBase):
     kind: Literal["step"] = "step"
     step_type: Text = "chain"
     """``chain``, ``agent``, ``retriever``, …; ``session`` says what holds for the whole session."""
-    inputs: JsonObject = {}
-    outputs: JsonObject = {}
-    config: JsonObject = {}
+    inputs: JsonObject = empty()
+    outputs: JsonObject = empty()
+    config: JsonObject = empty()
 
 
 Event: TypeAlias = Annotated[ModelCall | ToolRun | Step, Field(discriminator="kind")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmtee.model._base import Frozen, Json, JsonObject, Text, Time
+from llmtee.model._base import Frozen, Json, JsonObject, Text, Time, empty
 from llmtee.model.parts import AnyPart, CitationPart, RefusalPart, TextPart, ToolCallPart
 from llmtee.model.usage import Cost, Usage
 
@@ -16,9 +16,9 @@ class Agent(Frozen):
     name: Text | None = None
     version: Text | None = None
     description: Text | None = None
-    ids: dict[Text, Text] = {}
+    ids: dict[Text, Text] = empty()
     """The agent's ids elsewhere, by system: ``{"roark": "3c90…"}``."""
-    extra: JsonObject = {}
+    extra: JsonObject = empty()
 
 
 class Person(Frozen):
@@ -26,10 +26,10 @@ class Person(Frozen):
 
     id: Text | None = None
     """The application's own id of the person."""
-    properties: JsonObject = {}
-    ids: dict[Text, Text] = {}
+    properties: JsonObject = empty()
+    ids: dict[Text, Text] = empty()
     """The person's ids elsewhere, by system."""
-    extra: JsonObject = {}
+    extra: JsonObject = empty()
 
 
 class ErrorInfo(Frozen):
@@ -55,7 +55,7 @@ class Generation(Frozen):
     """The model asked for."""
     response_model: Text | None = None
     """The model that answered."""
-    parameters: JsonObject = {}
+    parameters: JsonObject = empty()
     finish_reason: Text | None = None
     finish_reason_raw: Text | None = None
     usage: Usage | None = None
@@ -76,7 +76,7 @@ class Message(Frozen):
     parts: tuple[AnyPart, ...] = ()
     name: Text | None = None
     """The speaker's name, where a provider lets one be given."""
-    extra: JsonObject = {}
+    extra: JsonObject = empty()
     """Fields that have no canonical home: an object by the name of the format or vendor that they belong to."""
 
     id: Text | None = None
@@ -88,9 +88,9 @@ class Message(Frozen):
     agent: Agent | None = None
     person: Person | None = None
     generation: Generation | None = None
-    properties: JsonObject = {}
+    properties: JsonObject = empty()
     tags: tuple[Text, ...] = ()
-    source_ids: dict[Text, Text] = {}
+    source_ids: dict[Text, Text] = empty()
     """The message's ids elsewhere, by system."""
 
     @property

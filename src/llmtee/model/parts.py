@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import Field
 
-from llmtee.model._base import Json, JsonObject, Tagged, Text
+from llmtee.model._base import Json, JsonObject, Tagged, Text, empty
 
 
 class Part(Tagged):
@@ -18,7 +18,7 @@ class Part(Tagged):
 
     tag_field: ClassVar[str] = "type"
 
-    extra: JsonObject = {}
+    extra: JsonObject = empty()
     """Fields that have no canonical home: an object by the name of the format or vendor that they belong to."""
 
 

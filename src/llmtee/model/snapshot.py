@@ -28,13 +28,24 @@ _PLAIN = frozenset({int, bool, type(None)})
 """What JSON says as it is; by exact type, because a subclass may be an enum."""
 
 
+class Taken(dict[str, Any]):
+    """A JSON object that is nobody else's: `to_json_value` takes what is in it as it stands, instead of copying it."""
+
+
+def taken(value: Any) -> Any:
+    """A JSON value that `to_json_value` has made, or that was just read from a text, and that nobody will change."""
+    return Taken(value) if type(value) is dict else value
+
+
 def to_json_value(value: Any) -> Any:
     """A deep copy of ``value`` made of ``None``, ``bool``, ``int``, finite ``float``, ``str``, ``list`` and ``dict``."""
-    return _convert(value, MAX_DEPTH, ())
+    return dict(value) if type(value) is Taken else _convert(value, MAX_DEPTH, ())
 
 
 def to_json_object(value: Any) -> dict[str, Any]:
     """Like `to_json_value` for something that must be an object; anything else stands under the key ``value``."""
+    if type(value) is dict and not value:
+        return {}
     result = to_json_value(value)
     if isinstance(result, dict):
         return result

@@ -50,6 +50,10 @@ def parse_time(value: Any) -> dt.datetime | None:
 def from_unix(value: float | Decimal) -> dt.datetime:
     """A unix time whose unit (s, ms, µs or ns) is told by its magnitude."""
     try:
+        if (
+            type(value) is int and 0 <= value < _UNITS[0][0]
+        ):  # what providers send: no fractions to keep exact
+            return _EPOCH + dt.timedelta(seconds=value)
         number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
         size = abs(number)
         divisor = next((unit for limit, unit in _UNITS if size < limit), 10**9)
@@ -79,6 +83,8 @@ def to_iso(value: dt.datetime) -> str:
 
 
 def _utc(value: dt.datetime) -> dt.datetime:
+    if value.tzinfo is dt.UTC:
+        return value
     if value.tzinfo is None:
         return value.replace(tzinfo=dt.UTC)
     try:

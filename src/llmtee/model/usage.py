@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from llmtee.model._base import Frozen, JsonObject, Text
+from llmtee.model._base import Frozen, JsonObject, Text, empty
 
 
 class Usage(Frozen):
@@ -52,25 +52,21 @@ class Usage(Frozen):
 
     def problems(self) -> tuple[str, ...]:
         """What cannot be true of these counts; empty when they add up. Nothing is repaired."""
-        found = [f"{name} is negative" for name, n in self._counts() if n < 0]
+        counts = {name: n for name, n in vars(self).items() if isinstance(n, int)}
+        found = [f"{name} is negative" for name, n in counts.items() if n < 0]
         for whole, subsets in _SUBSETS.items():
-            total = getattr(self, whole)
-            if total is None:
+            if (total := counts.get(whole)) is None:
                 continue
             found += [
                 f"{name} ({part}) exceeds {whole} ({total})"
                 for name in subsets
-                if (part := getattr(self, name)) is not None and part > total
+                if (part := counts.get(name)) is not None and part > total
             ]
         if None not in (self.input_tokens, self.output_tokens, self.total_tokens):
             least = (self.input_tokens or 0) + (self.output_tokens or 0)
             if self.total_tokens != least:
                 found.append(f"total_tokens ({self.total_tokens}) is not input + output ({least})")
         return tuple(found)
-
-    def _counts(self) -> list[tuple[str, int]]:
-        values = ((name, getattr(self, name)) for name in type(self).model_fields)
-        return [(name, value) for name, value in values if isinstance(value, int)]
 
 
 _SUBSETS = {
@@ -97,5 +93,5 @@ class Cost(Frozen):
     source: Literal["provider", "vendor", "computed", "caller"] = "caller"
     """Who said so."""
     price_table_version: Text | None = None
-    details: dict[str, Decimal] = {}
+    details: dict[str, Decimal] = empty()
     """Amounts of parts such as ``input`` and ``output``, where they were given."""

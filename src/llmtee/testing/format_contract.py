@@ -30,7 +30,7 @@ from llmtee.errors import InputError
 from llmtee.fidelity import compare_calls, selector
 from llmtee.formats import records
 from llmtee.model import Item, ModelCall
-from llmtee.model.snapshot import to_json_value
+from llmtee.model.snapshot import taken, to_json_value
 from llmtee.spec import Format
 from llmtee.testing import strategies
 
@@ -91,13 +91,16 @@ class FormatContract:
     @given(data=st.data())
     @_examples
     def test_reading_is_pure_and_gives_the_same_ids_twice(self, data: st.DataObject) -> None:
-        """The same record gives equal items with equal ids, and is not changed by it."""
+        """The same record gives equal items with equal ids, copied or taken as it is, and is not changed by it."""
         record = data.draw(self.records())
         before = copy.deepcopy(record)
         first, second = self.format.decode(record), self.format.decode(record)
         self.format.detect(record)
         assert first
         assert first == second
+        own = to_json_value(record)
+        assert self.format.decode(taken(own)) == first
+        assert own == to_json_value(before)
         assert jsontext.dumps_sorted(record) == jsontext.dumps_sorted(before)
 
     @given(data=st.data())

@@ -32,7 +32,6 @@ from llmtee.model import (
     ErrorInfo,
     Item,
     ModelCall,
-    Native,
     Person,
     RefusalPart,
     Usage,
@@ -106,7 +105,7 @@ def decode_record(raw: Any) -> ModelCall:
     fields: dict[str, Any] = {**asked, **answered, **given, "provider": provider}
     flags = (*given.get("flags", ()), *answered.get("flags", ()))
     fields["flags"] = tuple(dict.fromkeys(flags))
-    fields.setdefault("id", record.derived_id(NAME, response_id))
+    fields["id"] = record.event_id(NAME, response_id)
     if response_id:
         fields["source_ids"] = {provider: response_id, **given.get("source_ids", {})}
     metadata = parameters.get("metadata")
@@ -115,7 +114,7 @@ def decode_record(raw: Any) -> ModelCall:
         fields["person"] = Person(id=user)
     if ours:
         fields["extra"] = {**given.get("extra", {}), NAME: ours}
-    native = Native(dialect=DIALECT, request=record.request, response=record.response)
+    native = record.native(DIALECT)
     return ModelCall(**fields, native=native)
 
 

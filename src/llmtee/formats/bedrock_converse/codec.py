@@ -34,7 +34,7 @@ from llmtee.formats.bedrock_converse.stream import ConverseStream
 from llmtee.formats.bedrock_converse.tools import decode_tools, encode_tools
 from llmtee.formats.bedrock_converse.usage import decode_usage, encode_usage, usage_flags
 from llmtee.jsonfields import as_number, as_object, join, rest, text_or_none
-from llmtee.model import Choice, ErrorInfo, Item, Message, ModelCall, Native
+from llmtee.model import Choice, ErrorInfo, Item, Message, ModelCall
 from llmtee.spec import Format
 
 NAME = OWNER
@@ -111,12 +111,12 @@ def decode_record(raw: Any) -> ModelCall:
     fields: dict[str, Any] = {**asked, **answered, **given, "provider": provider}
     flags = (*given.get("flags", ()), *answered.get("flags", ()))
     fields["flags"] = tuple(dict.fromkeys(flags))
-    fields.setdefault("id", record.derived_id(NAME, response_id))
+    fields["id"] = record.event_id(NAME, response_id)
     if response_id:
         fields["source_ids"] = {provider: response_id, **given.get("source_ids", {})}
     if ours:
         fields["extra"] = {**given.get("extra", {}), NAME: ours}
-    native = Native(dialect=DIALECT, request=record.request, response=record.response)
+    native = record.native(DIALECT)
     return ModelCall(**fields, native=native)
 
 

@@ -27,7 +27,7 @@ from llmtee.formats.gemini.response import decode_response, encode_response
 from llmtee.formats.gemini.stream import GeminiStream
 from llmtee.formats.gemini.tools import Pairing
 from llmtee.jsonfields import text_or_none
-from llmtee.model import Item, ModelCall, Native
+from llmtee.model import Item, ModelCall
 from llmtee.spec import Format
 
 NAME = OWNER
@@ -75,14 +75,14 @@ def decode_record(raw: Any) -> ModelCall:
     fields: dict[str, Any] = {**asked, **answered, **given, "provider": provider}
     flags = (*given.get("flags", ()), *answered.get("flags", ()))
     fields["flags"] = tuple(dict.fromkeys(flags))
-    fields.setdefault("id", record.derived_id(NAME, response_id))
+    fields["id"] = record.event_id(NAME, response_id)
     if response_id:
         fields["source_ids"] = {provider: response_id, **given.get("source_ids", {})}
     if created is not None and not {"started_at", "ended_at"} & given.keys():
         fields["started_at"] = created
     if ours:
         fields["extra"] = {**given.get("extra", {}), NAME: ours}
-    native = Native(dialect=DIALECT, request=record.request, response=record.response)
+    native = record.native(DIALECT)
     return ModelCall(**fields, native=native)
 
 

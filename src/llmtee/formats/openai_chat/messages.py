@@ -96,6 +96,8 @@ def decode_message(raw: Any, path: str = "message") -> Message:
         InputError: something is not of the shape; the error names its JSON path.
     """
     raw = as_object(raw, path)
+    if _is_plain(raw):
+        return Message(role=raw["role"], parts=(TextPart(text=raw["content"]),))
     role = as_text(raw.get("role", "assistant"), join(path, "role"))
     if role in ("tool", "function"):
         extra = rest(raw, *_RESULT_FIELDS)
@@ -110,6 +112,19 @@ def decode_message(raw: Any, path: str = "message") -> Message:
         extra["content_form"] = "absent"
     name = text_or_none(raw.get("name"), join(path, "name"))
     return Message(role=role, parts=tuple(_decode_parts(raw, path)), name=name, extra=owned(extra))
+
+
+def _is_plain(raw: Mapping[str, Any]) -> bool:
+    """Whether a message is a text that somebody said, and nothing else: most are, and need none of the rest."""
+    return (
+        type(raw.get("role")) is str
+        and raw["role"] not in ("tool", "function")
+        and type(raw.get("content")) is str
+        and all(
+            key in ("role", "content") or (value is None and key in _MESSAGE_FIELDS)
+            for key, value in raw.items()
+        )
+    )
 
 
 def _mistyped(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,6 +217,10 @@ def _says(encoded: Mapping[str, Any]) -> bool:
 
 def encode_message(message: Message, *, join: bool = True) -> list[dict[str, Any]]:
     """One canonical message as chat messages: one, or one for each tool result and one for what stands beside them."""
+    if len(message.parts) == 1 and message.name is None and not message.extra:
+        [part] = message.parts
+        if type(part) is TextPart and not part.extra:  # most are; the same as below
+            return [{"role": _spoken_as(message.role), "content": part.text}]
     results = [part for part in message.parts if isinstance(part, ToolResultPart)]
     others = [part for part in message.parts if not isinstance(part, ToolResultPart)]
     encoded = [encode_result(part, own(message)) for part in results]
@@ -214,9 +233,7 @@ def _encode_plain(message: Message, parts: Sequence[AnyPart], *, join: bool) -> 
     extra = own(message)
     form = extra.pop("content_form", None)
     as_parts = form == "parts" or (not join and sum(isinstance(one, TextPart) for one in parts) > 1)
-    # A message of role tool must answer a call; one that answers none is what somebody said.
-    role = "user" if message.role in ("tool", "function") else message.role
-    out: dict[str, Any] = {"role": role}
+    out: dict[str, Any] = {"role": _spoken_as(message.role)}
     if (content := _content(parts, as_parts=as_parts)) is not None or form != "absent":
         out["content"] = content
     if message.name is not None:
@@ -224,6 +241,11 @@ def _encode_plain(message: Message, parts: Sequence[AnyPart], *, join: bool) -> 
     for part in parts:
         _encode_beside(part, out)
     return {**extra, **out}
+
+
+def _spoken_as(role: str) -> str:
+    """A message of role tool must answer a call; one that answers none is what somebody said."""
+    return "user" if role in ("tool", "function") else role
 
 
 def _content(parts: Iterable[AnyPart], *, as_parts: bool) -> Any:

@@ -46,7 +46,6 @@ from llmtee.model import (
     Item,
     Message,
     ModelCall,
-    Native,
     Person,
     TextPart,
     Usage,
@@ -102,7 +101,7 @@ def decode_record(raw: Any) -> ModelCall:
     fields: dict[str, Any] = {**asked, **answered, **given, "provider": provider}
     flags = (*given.get("flags", ()), *asked.get("flags", ()), *answered.get("flags", ()))
     fields["flags"] = tuple(dict.fromkeys(flags))
-    fields.setdefault("id", record.derived_id(NAME, response_id))
+    fields["id"] = record.event_id(NAME, response_id)
     if response_id:
         fields["source_ids"] = {provider or NAME: response_id, **given.get("source_ids", {})}
     if not {"started_at", "ended_at"} & given.keys():
@@ -115,7 +114,7 @@ def decode_record(raw: Any) -> ModelCall:
     ours = {**(fields.pop("remembered", None) or {}), **(fields.pop("ours", None) or {})}
     if ours:
         fields["extra"] = {**given.get("extra", {}), NAME: ours}
-    native = Native(dialect=DIALECT, request=record.request, response=record.response)
+    native = record.native(DIALECT)
     return ModelCall(**fields, native=native)
 
 

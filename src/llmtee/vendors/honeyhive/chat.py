@@ -90,8 +90,10 @@ def _write_choice(choice: Choice) -> dict[str, Any]:
 def _write_message(message: Message) -> dict[str, Any]:
     """One message as one object; results of tools that ran at the provider stand in its field ``tool_results``."""
     results = tuple(part for part in message.parts if isinstance(part, ToolResultPart))
-    others = tuple(part for part in message.parts if not isinstance(part, ToolResultPart))
-    [encoded] = encode_message(message.model_copy(update={"parts": others}))
+    if results:
+        others = tuple(part for part in message.parts if not isinstance(part, ToolResultPart))
+        message = message.model_copy(update={"parts": others})
+    [encoded] = encode_message(message)
     if results:
         encoded["tool_results"] = encode_message(Message(role="tool", parts=results))
     return encoded

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from llmtee.model import Event
 from llmtee.model.ids import as_uuid, derive_id
@@ -32,6 +33,7 @@ def event_uuid(event_id: str) -> str:
     return as_uuid(event_id, "event")
 
 
+@lru_cache(maxsize=1024)
 def session_uuid(session: str) -> str:
     """The UUID of a session."""
     return as_uuid(session, "session")

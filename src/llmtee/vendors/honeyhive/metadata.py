@@ -146,7 +146,8 @@ def _of_its_kind(event: Event) -> dict[str, Any]:
 def _spent(call: ModelCall) -> dict[str, Any]:
     spent = _cost(call.cost) if call.cost is not None else {}
     if call.usage is not None:
-        spent |= {key: getattr(call.usage, name) for key, name in TOKEN_KEYS.items()}
+        counts = vars(call.usage)
+        spent |= {key: counts[name] for key, name in TOKEN_KEYS.items() if counts[name] is not None}
         spent["usage"] = call.usage.raw
     return spent
 

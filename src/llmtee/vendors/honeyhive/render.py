@@ -237,9 +237,10 @@ def _time_notes(event: Event) -> Iterator[Note]:
 
 def _integer_notes(event: Event) -> Iterator[Note]:
     """Integers are sent as they are, as HoneyHive's own SDK does; its store may round the large ones."""
+    fields = vars(event)
     for path in _FREE_FIELDS:
-        value = getattr(event, path, None)
-        if value is not None and _has_large_integer(value):
+        value = fields.get(path)
+        if value and _has_large_integer(value):
             reason = "holds an integer beyond 2^53, which HoneyHive's store may round; send it as text to be safe"
             yield Note(path, "changed", reason)
 

@@ -157,7 +157,9 @@ def _entry(part: AnyPart, native: AnyPart, place: int) -> Any:
     if not set(have) <= set(fields):
         return want
     changed = {key: value for key, value in want.items() if key not in have or have[key] != value}
-    absent = {key: fields[key].default for key in have if key not in want}
+    absent = {
+        key: fields[key].get_default(call_default_factory=True) for key in have if key not in want
+    }
     return {"from": place, **absent, **changed}
 
 
