@@ -14,7 +14,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from llmtee import registry
@@ -46,6 +46,8 @@ class Stainless:
     """Paths of requests that are calls of a model, to the format of their records."""
     resources: Mapping[str, tuple[str, ...]]
     """Where the resources stand that make these calls, and their methods; those that a version lacks are left out."""
+    before: Mapping[str, str] = field(default_factory=dict)
+    """Resources that older versions had, by where the newer ones have theirs: looked for where that lacks a method."""
 
     def capture(self) -> Capture:
         """The capture of this SDK."""
@@ -123,11 +125,7 @@ class _Installation:
             self._patches.replace(client, name, hook)
         for name in _COPIES:
             self._patches.replace(client, name, self._copying)
-        self._resources = [
-            (resource, methods)
-            for path, methods in sdk.resources.items()
-            if (resource := _resource(client, path)) is not None
-        ]
+        self._resources = list(_resources(client, sdk))
         for resource, methods in self._resources:
             for name in methods:
                 if hasattr(resource, name):
@@ -295,7 +293,19 @@ class _Installation:
             _watch(result, tap, is_async=self._is_async)
 
 
-def _resource(client: Any, path: str) -> Any:
+def _resources(client: Any, sdk: Stainless) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    for path, methods in sdk.resources.items():
+        resource = _at(client, path)
+        if resource is not None:
+            yield resource, methods
+        lacks = any(not hasattr(resource, name) for name in methods)
+        # Not looked for otherwise: to touch a resource is to import it.
+        older = _at(client, sdk.before[path]) if lacks and path in sdk.before else None
+        if older is not None:
+            yield older, methods
+
+
+def _at(client: Any, path: str) -> Any:
     found = client
     for name in path.split("."):
         found = getattr(found, name, None)

@@ -26,6 +26,7 @@ CAPTURE = Stainless(
         "chat.completions": ("create", "parse", "stream"),
         "responses": ("create", "parse", "stream"),
     },
+    before={"chat.completions": "beta.chat.completions"},
 ).capture()
 
 _CLIENTS = ("AsyncAzureOpenAI", "AsyncOpenAI", "AzureOpenAI", "OpenAI")
