@@ -54,18 +54,28 @@ class Call:
         """Pieces of a stream that could not be understood."""
         self._said = said
         self._context = context
-        self._started_at = now()
+        self._started_at = time.time()
         self._began = time.perf_counter()
         self._recorded = False
+
+    def snapshot(self) -> Any:
+        """The request as it was sent, as JSON or `jsontext.Raw`."""
+        return self.request
 
     def finish(
         self,
         response: Any,
         error: BaseException | None = None,
         *,
-        ended_at: dt.datetime | None = None,
+        ended_at: float | None = None,
     ) -> None:
-        """Records the call. What comes after the first time is not recorded again."""
+        """Records the call. What comes after the first time is not recorded again.
+
+        Args:
+            response: JSON, or `jsontext.Raw`.
+            error: what the application was given.
+            ended_at: Unix seconds; now by default.
+        """
         if self._recorded:
             return
         self._recorded = True
@@ -76,20 +86,19 @@ class Call:
                 if self._context is None:
                     recorder.record_json(self.format_name, own)
                 else:
-                    self._context.run(recorder.record_json, self.format_name, own)
+                    # A copy, because the one itself may be entered: a stream can end in the middle of anything.
+                    self._context.copy().run(recorder.record_json, self.format_name, own)
 
     def _record(
-        self, response: Any, error: BaseException | None, ended_at: dt.datetime | None
+        self, response: Any, error: BaseException | None, ended_at: float | None
     ) -> dict[str, Any]:
-        ended = now() if ended_at is None else ended_at
-        elapsed = time.perf_counter() - self._began
-        if ended_at is not None:
-            elapsed = (ended_at - self._started_at).total_seconds()
+        ended = time.time() if ended_at is None else ended_at
+        elapsed = time.perf_counter() - self._began if ended_at is None else ended - self._started_at
         record: dict[str, Any] = {
-            "request": self.request,
+            "request": self.snapshot(),
             "response": response,
-            "started_at": self._started_at.isoformat(),
-            "ended_at": ended.isoformat(),
+            "started_at": self._started_at,
+            "ended_at": ended,
             "duration_ms": round(elapsed * 1000, 3),
             **self._said,
         }

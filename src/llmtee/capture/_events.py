@@ -13,9 +13,9 @@ _BOM = b"\xef\xbb\xbf"
 def pieces(chunk: bytes) -> Iterator[bytes]:
     """``chunk`` cut after each event, so that who reads event by event is given no more than that."""
     start = 0
-    for found in _END.finditer(chunk):
-        yield chunk[start : found.end()]
-        start = found.end()
+    while (end := _end(chunk, start)) >= 0:
+        yield chunk[start:end]
+        start = end
     if start < len(chunk):
         yield chunk[start:]
 
@@ -28,17 +28,26 @@ class EventReader:
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """The data of the events that ``piece`` completes, in order; events without data are none."""
-        text = self._rest + piece
+        text = self._rest + piece if self._rest else piece
         start = 0
-        for found in _END.finditer(text):
-            if data := _data(text[start : found.start()]):
+        while (end := _end(text, start)) >= 0:
+            if data := _data(text[start:end]):
                 yield data
-            start = found.end()
+            start = end
         self._rest = text[start:]
 
 
+def _end(text: bytes, start: int) -> int:
+    """Where the event that begins at ``start`` ends, its blank line included; -1 where it does not."""
+    if b"\r" not in text:  # nearly always
+        place = text.find(b"\n\n", start)
+        return place if place < 0 else place + 2
+    found = _END.search(text, start)
+    return -1 if found is None else found.end()
+
+
 def _data(event: bytes) -> bytes:
+    if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2:
+        return event[6:-2]
     lines = event.removeprefix(_BOM).splitlines()
-    return b"\n".join(
-        line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:")
-    )
+    return b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))

@@ -7,9 +7,9 @@ own name. A host that is not here says nothing, and the format tells by the mode
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Final
-from urllib.parse import urlsplit
 
 HOSTS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -40,19 +40,16 @@ HOSTS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """A host, or the end of one, to the provider's name."""
 
-_PORTS: Final[Mapping[int, str]] = MappingProxyType({11434: "ollama", 1234: "lm_studio"})
+_PORTS: Final[Mapping[str, str]] = MappingProxyType({"11434": "ollama", "1234": "lm_studio"})
 """Servers that run on the user's own machine, by the port that each has by default."""
 
 
-def provider_at(url: str) -> str | None:
-    """The provider that answers at an address; ``None`` where the address does not tell."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return None
-    while host:
-        if host in HOSTS:
-            return HOSTS[host]
-        host = host.partition(".")[2]
-    return _PORTS.get(port or 0)
+@cache
+def provider_at(host: str) -> str | None:
+    """The provider that answers at a host, with or without its port; ``None`` where it does not tell."""
+    name, _, port = host.lower().partition(":")
+    while name:
+        if name in HOSTS:
+            return HOSTS[name]
+        name = name.partition(".")[2]
+    return _PORTS.get(port)

@@ -20,6 +20,7 @@ FIELDS = ("session", "agent", "agent_version", "person", "properties", "tags", "
 _OURS = "llmtee_"
 _VOKER = {f"voker_{name}": name for name in ("session", "agent", "agent_version", "person")}
 _EXTRA = "extra"
+_MARKS = (_OURS, "voker_", _EXTRA)
 
 
 def take(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -28,6 +29,8 @@ def take(arguments: dict[str, Any]) -> dict[str, Any]:
     An SDK never sees them, known or not: it would refuse the call.
     """
     said: dict[str, Any] = {}
+    if not any(key.startswith(_MARKS) for key in arguments):  # nearly always
+        return said
     for key in [key for key in arguments if key in _VOKER]:
         said[_VOKER[key]] = arguments.pop(key)
     extra = arguments.get(_EXTRA)

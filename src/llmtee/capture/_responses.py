@@ -7,21 +7,25 @@ other way to read a body goes through these. They are replaced on the one respon
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
-from llmtee.capture._events import pieces
-from llmtee.capture._streams import EventTap, Gathering
+from llmtee.capture._events import EventReader, pieces
+from llmtee.capture._shield import Shield
+from llmtee.capture._streams import Gathering
+from llmtee.spec import Recorder
 
 
 class ResponseTap:
     """What is read of one response, to a `Gathering`."""
 
-    def __init__(self, gathering: Gathering, *, events: bool) -> None:
+    def __init__(
+        self, gathering: Gathering, recorders: Sequence[Recorder], *, events: bool
+    ) -> None:
         """``events`` is whether the body is a stream of server-sent events."""
         self._gathering = gathering
-        self._feed = EventTap(gathering).feed if events else gathering.add_text
-        self._events = events
+        self._shield = Shield(recorders)
+        self._reader = EventReader() if events else None
         self._reading = False
         self._failure: BaseException | None = None
         self.watched = False
@@ -73,7 +77,7 @@ class ResponseTap:
         self._reading = True
         try:
             for chunk in chunks:
-                for piece in pieces(chunk) if cut and self._events else (chunk,):
+                for piece in pieces(chunk) if cut and self._reader else (chunk,):
                     self._feed(piece)
                     self._reading = False
                     yield piece
@@ -91,7 +95,7 @@ class ResponseTap:
         self._reading = True
         try:
             async for chunk in chunks:
-                for piece in pieces(chunk) if cut and self._events else (chunk,):
+                for piece in pieces(chunk) if cut and self._reader else (chunk,):
                     self._feed(piece)
                     self._reading = False
                     yield piece
@@ -105,10 +109,20 @@ class ResponseTap:
             raise
         self._stopped(None)
 
+    def _feed(self, piece: bytes) -> None:
+        with self._shield:
+            if self._reader is None:
+                self._gathering.add_text(piece)
+                return
+            for data in self._reader.feed(piece):
+                self._gathering.add(data)
+
     def _stopped(self, error: BaseException | None) -> None:
         self._reading = False
         self._failure = error
-        if error is None or not self.watched:
+        if error is None:
+            self._gathering.exhausted()
+        elif not self.watched:
             self._gathering.finish(error)
 
     def _closed(self) -> None:

@@ -17,7 +17,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmtee import registry
+from llmtee import jsontext, registry
 from llmtee.capture import _active, _overrides
 from llmtee.capture._call import Call
 from llmtee.capture._hosts import provider_at
@@ -33,7 +33,6 @@ _KEPT = "_llmtee_capture"
 _HOOKS = ("request", "_prepare_request", "_process_response")
 _COPIES = ("copy", "with_options")
 _CARRIER = "X-Llmtee-Call"
-_REQUEST_IDS = ("x-request-id", "request-id", "apim-request-id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +41,8 @@ class Stainless:
 
     package: str
     title: str
+    request_id: str
+    """The header of a response that has its id."""
     paths: Mapping[str, str]
     """Paths of requests that are calls of a model, to the format of their records."""
     resources: Mapping[str, tuple[str, ...]]
@@ -92,20 +93,25 @@ class _HttpCall(Call):
     response: Any = None
 
     def sent(self, request: Any) -> None:
-        """A request is about to leave; the first one is the snapshot of what the application asked."""
+        """A request is about to leave; the first one is what the application asked. Its body does not change any more."""
         self.attempts += 1
-        if self.attempts > 1:
-            return
-        self.provider = provider_at(str(request.url))
-        self.request = body_of(request.content)
-        if isinstance(self.request, dict) and "model" not in self.request and self.model:
-            # Some clouds have it in the address.
-            self.request["model"] = str(self.model)
+        if self.request is None:
+            self.request = request
 
     def answered(self, response: Any, retries: Any) -> None:
         """A response came; of several, the last one counts."""
         self.response = response
         self.retries = retries if type(retries) is int else None
+
+    def snapshot(self) -> Any:
+        """See `Call.snapshot`."""
+        if self.request is None:  # it failed before anything was sent
+            return to_json_value(self.arguments)
+        content = self.request.content
+        self.provider = provider_at(self.request.headers.get("host", ""))
+        if self.model and b'"model"' not in content:  # some clouds have it in the address
+            return {"model": str(self.model), **jsontext.loads(content)}
+        return jsontext.Raw(content) if content.startswith(b"{") else body_of(content)
 
 
 class _Installation:
@@ -236,18 +242,17 @@ class _Installation:
         """The call that begins; ``None`` where the request is none, or somebody further out captures it."""
         call: _HttpCall | None = None
         with Shield(self._recorders):
-            options = args[1] if len(args) > 1 else kwargs.get("options")
+            options = args[1] if len(args) > 1 else kwargs["options"]
             said = _taken_from(options)
-            path = str(getattr(options, "url", "")).partition("?")[0]
-            name = self._sdk.paths.get(path)
-            method = str(getattr(options, "method", "")).lower()
-            if name is None or method != "post" or not self._recorders or _active.current():
+            name = self._sdk.paths.get(options.url.partition("?")[0])
+            if name is None or not self._recorders or _active.current() is not None:
+                return None
+            if options.method.lower() != "post":
                 return None
             call = _HttpCall(self._recorders, name, said=said, context=copy_context())
             call.home, call.layer = self, self._sdk.package
-            body = getattr(options, "json_data", None)
+            call.arguments = body = options.json_data
             call.model = body.get("model") if isinstance(body, dict) else None
-            call.arguments = body
         return call
 
     def _current(self) -> _HttpCall | None:
@@ -268,9 +273,7 @@ class _Installation:
         with Shield(self._recorders):
             response = call.response
             refused = getattr(error, "response", None)
-            call.request_id = _request_id(refused if refused is not None else response)
-            if call.request is None:  # it failed before anything was sent
-                call.request = to_json_value(call.arguments)
+            call.request_id = self._request_id(refused if refused is not None else response)
             answered = response is not None and response.is_closed and response.status_code < 400
             # An answer that the SDK could not make sense of, or a helper found cut short.
             call.finish(body_of(response.content) if answered else None, error)
@@ -283,14 +286,21 @@ class _Installation:
                 given = result if dump is None else dump(by_alias=True, exclude_unset=True, warnings=False)
                 call.finish(to_json_value(given))
                 return
-            call.request_id = _request_id(response)
+            call.request_id = self._request_id(response)
             if response.is_closed:
-                call.finish(body_of(response.content))
+                content = response.content
+                # What the SDK has made an object of is JSON.
+                is_json = hasattr(result, "model_fields_set") and content.startswith(b"{")
+                call.finish(jsontext.Raw(content) if is_json else body_of(content))
                 return
             events = response.headers.get("content-type", "").startswith("text/event-stream")
-            tap = ResponseTap(Gathering(call), events=events)
+            tap = ResponseTap(Gathering(call), self._recorders, events=events)
             tap.attach(response, is_async=self._is_async)
             _watch(result, tap, is_async=self._is_async)
+
+    def _request_id(self, response: Any) -> str | None:
+        headers = getattr(response, "headers", None)
+        return None if headers is None else headers.get(self._sdk.request_id)
 
 
 def _resources(client: Any, sdk: Stainless) -> Iterator[tuple[Any, tuple[str, ...]]]:
@@ -326,17 +336,12 @@ def _taking(original: Method) -> Method:
 
 def _taken_from(options: Any) -> dict[str, Any]:
     """What was said of the call, taken out of its headers."""
-    headers = getattr(options, "headers", None)
+    headers = options.headers
     if not isinstance(headers, Mapping) or _CARRIER not in headers:
         return {}
     options.headers = {key: value for key, value in headers.items() if key != _CARRIER}
     carrier = headers[_CARRIER]
     return carrier.fields if isinstance(carrier, _Said) else {}
-
-
-def _request_id(response: Any) -> str | None:
-    headers = getattr(response, "headers", None) or {}
-    return next((headers[name] for name in _REQUEST_IDS if name in headers), None)
 
 
 def _watch(stream: Any, tap: ResponseTap, *, is_async: bool) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CAPTURE = Stainless(
     package="anthropic",
     title="Anthropic",
+    request_id="request-id",
     paths={"/v1/messages": "anthropic-messages"},
     resources={
         "messages": ("create", "parse", "stream"),

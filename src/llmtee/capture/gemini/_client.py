@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from llmtee import jsontext, registry
 from llmtee.capture import _active
@@ -21,7 +22,7 @@ from llmtee.capture._shield import Shield
 from llmtee.capture._streams import Gathering, body_of
 from llmtee.capture.gemini import _chats, _origin
 from llmtee.errors import UsageError
-from llmtee.model.snapshot import to_json_value
+from llmtee.model.snapshot import clean_text, to_json_value
 from llmtee.spec import Recorder
 
 _KEPT = "_llmtee_capture"
@@ -205,7 +206,7 @@ class _Installation:
             call.attempts += 1
 
     def _sent(self, call: _ApiCall, built: Any) -> None:
-        call.provider = call.provider or provider_at(str(getattr(built, "url", "")))
+        call.provider = call.provider or provider_at(urlsplit(str(built.url)).netloc)
         body = to_json_value(getattr(built, "data", None))
         if isinstance(body, dict):
             call.request = {**call.request, **body}
@@ -213,7 +214,7 @@ class _Installation:
     def _answered(self, call: _ApiCall, result: Any) -> None:
         with Shield(self._recorders):
             call.request_id = _request_id(result)
-            call.finish(_json(result))
+            call.finish(body_of(_body(result)))
 
 
 def _tapped(call: Call, chunks: Any) -> Iterator[Any]:
@@ -227,7 +228,8 @@ def _tapped(call: Call, chunks: Any) -> Iterator[Any]:
                 break
             finally:
                 _active.leave(mark)
-            gathering.add(_json(chunk))
+            with Shield(call.recorders):
+                gathering.add(_body(chunk))
             yield chunk
     except GeneratorExit:
         chunks.close()
@@ -236,14 +238,15 @@ def _tapped(call: Call, chunks: Any) -> Iterator[Any]:
     except BaseException as error:
         gathering.finish(error)
         raise
-    gathering.finish()
+    gathering.exhausted()
 
 
 async def _atapped(call: Call, chunks: Any) -> AsyncIterator[Any]:
     gathering = Gathering(call)
     try:
         async for chunk in chunks:
-            gathering.add(_json(chunk))
+            with Shield(call.recorders):
+                gathering.add(_body(chunk))
             yield chunk
     except GeneratorExit:
         gathering.finish()
@@ -252,7 +255,7 @@ async def _atapped(call: Call, chunks: Any) -> AsyncIterator[Any]:
     except BaseException as error:
         gathering.finish(error)
         raise
-    gathering.finish()
+    gathering.exhausted()
 
 
 def _model(path: str) -> str:
@@ -260,12 +263,12 @@ def _model(path: str) -> str:
     return path.rpartition("models/")[2] or path
 
 
-def _json(answer: Any) -> Any:
-    """What an answer holds. Versions before 1.16 or so give the JSON itself; later ones an object with the body's text."""
+def _body(answer: Any) -> bytes:
+    """The JSON of an answer: the first versions give its value, later ones an object with the body's text."""
     body = getattr(answer, "body", None)
     if isinstance(body, str):
-        return body_of(body.encode("utf-8", "surrogatepass"))
-    return to_json_value(answer)
+        return clean_text(body).encode()
+    return jsontext.dumps(to_json_value(answer))
 
 
 def _request_id(answer: Any) -> str | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CAPTURE = Stainless(
     package="openai",
     title="OpenAI",
+    request_id="x-request-id",
     paths={"/chat/completions": "openai-chat", "/responses": "openai-responses"},
     resources={
         "chat.completions": ("create", "parse", "stream"),
