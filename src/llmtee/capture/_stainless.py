@@ -12,6 +12,7 @@ A resource's methods are replaced only to take out what is said of the call for 
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ from llmtee.spec import Capture, Recorder
 _KEPT = "_llmtee_capture"
 _HOOKS = ("request", "_prepare_request", "_process_response")
 _COPIES = ("copy", "with_options")
-_CARRIER = "X-Llmtee-Call"
+_CARRIER = "x-llmtee-call"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +74,6 @@ class Stainless:
         installed = vars(client).get(_KEPT)
         if installed is not None and installed.remove(recorder):
             del vars(client)[_KEPT]
-
-
-class _Said(str):
-    """The value of a header that never leaves: what was said of the call."""
-
-    __slots__ = ("fields",)
-    fields: dict[str, Any]
 
 
 class _HttpCall(Call):
@@ -294,6 +288,7 @@ class _Installation:
                 call.finish(jsontext.Raw(content) if is_json else body_of(content))
                 return
             events = response.headers.get("content-type", "").startswith("text/event-stream")
+            call.response = None  # what waits for its end must not keep it
             tap = ResponseTap(Gathering(call), self._recorders, events=events)
             tap.attach(response, is_async=self._is_async)
             _watch(result, tap, is_async=self._is_async)
@@ -326,9 +321,9 @@ def _taking(original: Method) -> Method:
     def method(*args: Any, **kwargs: Any) -> Any:
         said = _overrides.take(kwargs)
         if said:
-            carrier = _Said("")
-            carrier.fields = said
-            kwargs["extra_headers"] = {**(kwargs.get("extra_headers") or {}), _CARRIER: carrier}
+            # As text, for some helpers pass headers on as the bytes that they will be.
+            carried = {_CARRIER: json.dumps(said)}
+            kwargs["extra_headers"] = {**(kwargs.get("extra_headers") or {}), **carried}
         return original(*args, **kwargs)
 
     return method
@@ -337,11 +332,14 @@ def _taking(original: Method) -> Method:
 def _taken_from(options: Any) -> dict[str, Any]:
     """What was said of the call, taken out of its headers."""
     headers = options.headers
-    if not isinstance(headers, Mapping) or _CARRIER not in headers:
+    if not isinstance(headers, Mapping):
         return {}
-    options.headers = {key: value for key, value in headers.items() if key != _CARRIER}
-    carrier = headers[_CARRIER]
-    return carrier.fields if isinstance(carrier, _Said) else {}
+    carrier = next((name for name in headers if name.lower() == _CARRIER), None)
+    if carrier is None:
+        return {}
+    options.headers = {name: value for name, value in headers.items() if name != carrier}
+    found: dict[str, Any] = json.loads(headers[carrier])
+    return found
 
 
 def _watch(stream: Any, tap: ResponseTap, *, is_async: bool) -> None:

@@ -47,7 +47,7 @@ class ProviderServer:
         self.requests: list[ProviderRequest] = []
         """What arrived, in order."""
         self._script: deque[Answer] = deque()
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(100_001)  # of one width: an id tells nothing about how many there were before
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.provider = self
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
