@@ -39,7 +39,11 @@ def main() -> None:
         tee = Tee([], dir=directory, deliver=False)
         for name, make, call in _cases(url):
             plain, wrapped = make(), tee.wrap(make())
-            _show(name, lambda plain=plain, call=call: call(plain), lambda w=wrapped, call=call: call(w))
+            _show(
+                name,
+                lambda plain=plain, call=call: call(plain),
+                lambda w=wrapped, call=call: call(w),
+            )
         tee.close()
 
 
@@ -57,20 +61,30 @@ def _cases(url: str) -> Iterator[tuple[str, Callable[[], object], Callable[[obje
     def gemini() -> genai.Client:
         return genai.Client(api_key="k", http_options={"base_url": url})
 
-    yield "OpenAI, chat.completions", chat, lambda it: it.chat.completions.create(
-        model="m", messages=MESSAGES
+    yield (
+        "OpenAI, chat.completions",
+        chat,
+        lambda it: it.chat.completions.create(model="m", messages=MESSAGES),
     )
-    yield "OpenAI, a history of 16 KB", chat, lambda it: it.chat.completions.create(
-        model="m", messages=HISTORY
+    yield (
+        "OpenAI, a history of 16 KB",
+        chat,
+        lambda it: it.chat.completions.create(model="m", messages=HISTORY),
     )
-    yield "OpenAI, a stream of 9 events", chat, lambda it: list(
-        it.chat.completions.create(model="m", messages=MESSAGES, stream=True)
+    yield (
+        "OpenAI, a stream of 9 events",
+        chat,
+        lambda it: list(it.chat.completions.create(model="m", messages=MESSAGES, stream=True)),
     )
-    yield "Anthropic, messages", claude, lambda it: it.messages.create(
-        model="m", max_tokens=99, messages=MESSAGES
+    yield (
+        "Anthropic, messages",
+        claude,
+        lambda it: it.messages.create(model="m", max_tokens=99, messages=MESSAGES),
     )
-    yield "Google genai, generate_content", gemini, lambda it: it.models.generate_content(
-        model="m", contents="Where is order 17?"
+    yield (
+        "Google genai, generate_content",
+        gemini,
+        lambda it: it.models.generate_content(model="m", contents="Where is order 17?"),
     )
 
 

@@ -31,7 +31,7 @@ class Notebook:
         self.records: list[dict[str, Any]] = []
         self.formats: list[str] = []
 
-    def record_json(self, format: str, record: dict[str, Any]) -> str:
+    def record_json(self, format: str, record: dict[str, Any]) -> str:  # noqa: A002
         self.formats.append(format)
         self.records.append(jsontext.loads(jsontext.dumps(record)))
         return ""
@@ -85,9 +85,9 @@ class Way:
         *,
         kind: Any = None,
         streams: bool = False,
-        format: str = "openai-chat",
+        form: str = "openai-chat",
     ) -> None:
-        self.name, self.format, self.streams = name, format, streams
+        self.name, self.format, self.streams = name, form, streams
         self._make, self._call, self._kind = make, call, kind
 
     def client(self, provider: ProviderServer, **options: Any) -> Any:
@@ -191,34 +191,34 @@ WAYS = [
     Way("chat-stream", make_openai, chat_stream, streams=True),
     Way("chat-async", make_openai, chat, kind=_A),
     Way("chat-async-stream", make_openai, chat_stream, kind=_A, streams=True),
-    Way("messages", make_anthropic, messages, format=_M),
-    Way("messages-stream", make_anthropic, messages_stream, streams=True, format=_M),
-    Way("messages-async", make_anthropic, messages, kind=_B, format=_M),
+    Way("messages", make_anthropic, messages, form=_M),
+    Way("messages-stream", make_anthropic, messages_stream, streams=True, form=_M),
+    Way("messages-async", make_anthropic, messages, kind=_B, form=_M),
     Way(
         "messages-async-stream",
         make_anthropic,
         messages_stream,
         kind=_B,
         streams=True,
-        format=_M,
+        form=_M,
     ),
-    Way("gemini", make_gemini, generate, format=_G),
-    Way("gemini-stream", make_gemini, generate_stream, streams=True, format=_G),
-    Way("gemini-async", make_gemini, agenerate, format=_G),
-    Way("gemini-async-stream", make_gemini, agenerate_stream, streams=True, format=_G),
+    Way("gemini", make_gemini, generate, form=_G),
+    Way("gemini-stream", make_gemini, generate_stream, streams=True, form=_G),
+    Way("gemini-async", make_gemini, agenerate, form=_G),
+    Way("gemini-async-stream", make_gemini, agenerate_stream, streams=True, form=_G),
 ]
 if HAS_RESPONSES:
     WAYS += [
-        Way("responses", make_openai, responses, format=_R),
-        Way("responses-stream", make_openai, responses_stream, streams=True, format=_R),
-        Way("responses-async", make_openai, responses, kind=_A, format=_R),
+        Way("responses", make_openai, responses, form=_R),
+        Way("responses-stream", make_openai, responses_stream, streams=True, form=_R),
+        Way("responses-async", make_openai, responses, kind=_A, form=_R),
         Way(
             "responses-async-stream",
             make_openai,
             responses_stream,
             kind=_A,
             streams=True,
-            format=_R,
+            form=_R,
         ),
     ]
 STREAMS = [way for way in WAYS if way.streams]

@@ -30,7 +30,11 @@ RESULTS = {
     "traffic": {"jam": False},
 }
 TOOLS = [
-    {"name": name, "description": f"runs {name}", "parameters": {"type": "object", "properties": {}}}
+    {
+        "name": name,
+        "description": f"runs {name}",
+        "parameters": {"type": "object", "properties": {}},
+    }
     for name in RESULTS
 ]
 
@@ -69,7 +73,9 @@ def ask_openai(client: Any) -> str:
                     call["function"]["arguments"] += piece.function.arguments or ""
         if not calls:
             return text
-        messages.append({"role": "assistant", "content": text or None, "tool_calls": [*calls.values()]})
+        messages.append(
+            {"role": "assistant", "content": text or None, "tool_calls": [*calls.values()]}
+        )
         for call in calls.values():
             result = json.dumps(RESULTS[call["function"]["name"]])
             messages.append({"role": "tool", "tool_call_id": call["id"], "content": result})
@@ -95,7 +101,11 @@ def ask_anthropic(client: Any) -> str:
             {"role": "assistant", "content": [block.to_dict() for block in answer.content]}
         )
         results = [
-            {"type": "tool_result", "tool_use_id": block.id, "content": json.dumps(RESULTS[block.name])}
+            {
+                "type": "tool_result",
+                "tool_use_id": block.id,
+                "content": json.dumps(RESULTS[block.name]),
+            }
             for block in answer.content
             if block.type == "tool_use"
         ]
@@ -135,7 +145,11 @@ def transcript(vendor: str, emulator: emulators.Emulator) -> list[tuple[str, Any
     accepted = [request for request in emulator.requests if 200 <= (request.status or 0) < 300]
     items: list[Any] = []
     for request in accepted:
-        if request.method != "GET" and isinstance(request.body, dict) and "fingerprint" not in request.path:
+        if (
+            request.method != "GET"
+            and isinstance(request.body, dict)
+            and "fingerprint" not in request.path
+        ):
             items += llmtee.parse(request.body, vendor)
     conversations = [item for item in items if isinstance(item, Conversation)]
     found = conversations[-1] if conversations else llmtee.assemble(items)[0]

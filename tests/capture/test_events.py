@@ -45,9 +45,7 @@ def test_events_are_read_whatever_the_chunks_are(
 
 
 @given(texts(), st.lists(st.integers(1, 30), max_size=10))
-def test_nothing_is_added_or_taken(
-    stream: tuple[bytes, list[bytes]], sizes: list[int]
-) -> None:
+def test_nothing_is_added_or_taken(stream: tuple[bytes, list[bytes]], sizes: list[int]) -> None:
     text, expected = stream
     for chunk in _cut(text, sizes):
         assert b"".join(pieces(chunk)) == chunk

@@ -60,9 +60,7 @@ def test_in_the_words_of_voker(way: Way, stage: Stage) -> None:
 @pytest.mark.parametrize("way", WAYS, ids=named)
 def test_in_extra(way: Way, stage: Stage) -> None:
     extra = {"llmtee": {"session": "s", "agent": "a"}}
-    way.run(
-        stage.client(way, wrapped=True), stage.runner, extra=extra, llmtee_agent="b"
-    )
+    way.run(stage.client(way, wrapped=True), stage.runner, extra=extra, llmtee_agent="b")
     assert extra == {"llmtee": {"session": "s", "agent": "a"}}
     call = stage.notebook.call
     assert (call.session, call.agent) == ("s", Agent(name="b"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 from typing import Any
@@ -127,7 +128,9 @@ def test_a_page_of_html(status: int, stage: Stage) -> None:
 def test_structured_output(notebook: Notebook, provider: ProviderServer) -> None:
     client = notebook.wrap(make_openai(provider))
     completions = client.chat.completions
-    parse = completions.parse if hasattr(completions, "parse") else client.beta.chat.completions.parse
+    parse = (
+        completions.parse if hasattr(completions, "parse") else client.beta.chat.completions.parse
+    )
     provider.script(Answer('{"number":17}'))
     answer = parse(model="m", messages=MESSAGES, response_format=Order, llmtee_session="s")
     assert answer.choices[0].message.parsed == Order(number=17)
@@ -143,7 +146,9 @@ def test_structured_output(notebook: Notebook, provider: ProviderServer) -> None
 def test_an_answer_that_a_helper_refuses(notebook: Notebook, provider: ProviderServer) -> None:
     client = notebook.wrap(make_openai(provider))
     completions = client.chat.completions
-    parse = completions.parse if hasattr(completions, "parse") else client.beta.chat.completions.parse
+    parse = (
+        completions.parse if hasattr(completions, "parse") else client.beta.chat.completions.parse
+    )
     provider.script(Answer("no JSON"))
     with pytest.raises(ValueError, match="JSON") as raised:
         parse(model="m", messages=MESSAGES, response_format=Order)
@@ -158,7 +163,11 @@ def test_an_answer_that_a_helper_refuses(notebook: Notebook, provider: ProviderS
 def test_stream_helper_of_chat(notebook: Notebook, provider: ProviderServer) -> None:
     client = notebook.wrap(make_openai(provider))
     completions = client.chat.completions
-    start = completions.stream if hasattr(completions, "stream") else client.beta.chat.completions.stream
+    start = (
+        completions.stream
+        if hasattr(completions, "stream")
+        else client.beta.chat.completions.stream
+    )
     with start(model="m", messages=MESSAGES, llmtee_session="s") as stream:
         assert "".join(e.delta for e in stream if e.type == "content.delta") == TEXT
         assert stream.get_final_completion().choices[0].message.content == TEXT
@@ -300,13 +309,6 @@ def test_missing_counts_are_said_once_and_never_zero(
 
 
 def test_openai_compatible_servers_are_named(notebook: Notebook) -> None:
-    import httpx
-
-    try:
-        import httpx2
-    except ImportError:
-        httpx2 = httpx  # type: ignore[assignment]
-
     body = {
         "id": "c",
         "object": "chat.completion",
@@ -322,7 +324,8 @@ def test_openai_compatible_servers_are_named(notebook: Notebook) -> None:
             200, content=json.dumps(body), headers={"content-type": "application/json"}
         )
 
-    library = httpx2 if openai.VERSION >= "3" else httpx
+    # The newer versions are built on a fork of httpx.
+    library: Any = importlib.import_module("httpx2" if openai.VERSION >= "3" else "httpx")
     addresses = {
         "https://api.openai.com/v1": "openai",
         "https://me.openai.azure.com/openai/v1": "azure.ai.openai",
@@ -348,3 +351,17 @@ def test_azure(notebook: Notebook, provider: ProviderServer) -> None:
     [request] = provider.requests
     assert request.path == "/openai/deployments/d/chat/completions?api-version=2024-10-21"
     assert notebook.call.model == "gpt-x"
+
+
+def test_a_binary_stream_is_recorded_without_its_answer(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As Bedrock has them."""
+    stage.provider.script(
+        Answer(body="\x00\x01", headers={"content-type": "application/vnd.amazon.eventstream"})
+    )
+    way = next(way for way in WAYS if way.name == "chat-stream")
+    assert way.run(stage.client(way, wrapped=True), stage.runner) == []
+    assert "incomplete" in stage.notebook.call.flags
+    assert stage.notebook.call.choices == ()
+    assert "recorded without their answer" in caplog.text

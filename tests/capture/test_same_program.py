@@ -27,7 +27,12 @@ TROUBLES: dict[str, Answer] = {
     "cut": Answer(cut_after=3),
 }
 # What varies from request to request by itself.
-VARYING = {"x-stainless-read-timeout", "idempotency-key", "x-stainless-idempotency-key", "traceparent"}
+VARYING = {
+    "x-stainless-read-timeout",
+    "idempotency-key",
+    "x-stainless-idempotency-key",
+    "traceparent",
+}
 
 
 def outcome(stage: Stage, way: Way, trouble: Sequence[Answer], **options: Any) -> Any:
@@ -41,7 +46,7 @@ def outcome(stage: Stage, way: Way, trouble: Sequence[Answer], **options: Any) -
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the oldest SDKs, under the newest pydantic
                 result = way.run(client, stage.runner)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is, both must have it
             result = _error(error)
         else:
             result = [_plain(item) for item in (result if way.streams else [result])]
@@ -132,7 +137,7 @@ def test_retries_are_those_of_the_sdk(way: Way, stage: Stage) -> None:
 def test_a_provider_that_nobody_answers_at(way: Way, notebook: Notebook) -> None:
     with ProviderServer() as provider:
         client = notebook.wrap(way.client(provider))
-    with asyncio.Runner() as runner, pytest.raises(Exception) as raised:
+    with asyncio.Runner() as runner, pytest.raises(Exception) as raised:  # noqa: PT011 - of whichever library
         way.run(client, runner)
     call = notebook.call
     assert call.error is not None

@@ -40,7 +40,11 @@ def doors(client: Any) -> list[Any]:
     """The public methods that lead to a model."""
     if isinstance(client, genai.Client):
         kinds: list[Any] = [client.models, client.aio.models]
-        return [getattr(it, name) for it in kinds for name in ("generate_content", "generate_content_stream")]
+        return [
+            getattr(it, name)
+            for it in kinds
+            for name in ("generate_content", "generate_content_stream")
+        ]
     if hasattr(client, "messages"):
         return [client.messages.create, client.messages.stream, client.beta.messages.create]
     return [client.chat.completions.create, client.with_options, client.copy]
@@ -71,9 +75,7 @@ def test_twice_is_once(way: Way, stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("way", FIRSTS, ids=named)
-def test_unwrapped_it_is_as_before(
-    way: Way, provider: ProviderServer, notebook: Notebook
-) -> None:
+def test_unwrapped_it_is_as_before(way: Way, provider: ProviderServer, notebook: Notebook) -> None:
     client = way.client(provider)
     # Resources are made when they are first touched.
     _ = doors(client), getattr(client, "responses", None)
@@ -127,9 +129,7 @@ def test_copies_are_wrapped(provider: ProviderServer, notebook: Notebook) -> Non
     assert [call.session for call in notebook.calls] == [None, "s"]
 
 
-def test_resources_that_were_touched_before(
-    provider: ProviderServer, notebook: Notebook
-) -> None:
+def test_resources_that_were_touched_before(provider: ProviderServer, notebook: Notebook) -> None:
     client = make_openai(provider)
     create = client.chat.completions.create
     notebook.wrap(client)
@@ -170,9 +170,7 @@ def test_what_is_no_client(what: Any, tmp_path: Any) -> None:
             tee.wrap(openai.NotGiven())
 
 
-def test_one_call_is_captured_by_one_layer(
-    provider: ProviderServer, notebook: Notebook
-) -> None:
+def test_one_call_is_captured_by_one_layer(provider: ProviderServer, notebook: Notebook) -> None:
     client = make_openai(provider)
     seen = []
     prepare = client._prepare_request
@@ -218,7 +216,9 @@ def test_threads_and_tasks_do_not_mix(
 
     async def one(number: int) -> None:
         await other.chat.completions.create(
-            model="m", messages=[{"role": "user", "content": f"{number}"}], voker_session=f"s-{number}"
+            model="m",
+            messages=[{"role": "user", "content": f"{number}"}],
+            voker_session=f"s-{number}",
         )
 
     async def main() -> None:
@@ -235,7 +235,7 @@ class Broken:
     def __init__(self) -> None:
         self.errors: list[Exception] = []
 
-    def record_json(self, format: str, record: dict[str, Any]) -> str:
+    def record_json(self, format: str, record: dict[str, Any]) -> str:  # noqa: A002
         raise ValueError("a bug")
 
     def capture_failed(self, error: Exception) -> None:
@@ -269,7 +269,9 @@ def test_a_bug_is_counted_and_told_once_a_minute(
             for _ in range(3):
                 client.chat.completions.create(model="m", messages=MESSAGES)
         assert tee.stats().bugs == 3
-        assert len([record for record in caplog.records if "a bug in llmtee" in record.message]) == 1
+        assert (
+            len([record for record in caplog.records if "a bug in llmtee" in record.message]) == 1
+        )
 
 
 def test_under_pytest_a_bug_is_raised(

@@ -56,6 +56,6 @@ def leave(mark: Mark) -> None:
     _active.reset(mark)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Layer:
     layer: str

@@ -93,7 +93,9 @@ class Call:
         self, response: Any, error: BaseException | None, ended_at: float | None
     ) -> dict[str, Any]:
         ended = time.time() if ended_at is None else ended_at
-        elapsed = time.perf_counter() - self._began if ended_at is None else ended - self._started_at
+        elapsed = (
+            time.perf_counter() - self._began if ended_at is None else ended - self._started_at
+        )
         record: dict[str, Any] = {
             "request": self.snapshot(),
             "response": response,

@@ -36,10 +36,8 @@ def client_class(capture: Capture, name: str, *, extra: str, home: str) -> type[
         raise ImportError(f"{capture.package} has no {name} in this version")
 
     @functools.wraps(base.__init__)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+    def make(self: Any, *args: Any, **kwargs: Any) -> None:
         base.__init__(self, *args, **kwargs)
         capture.wrap(self, DEFAULT)
 
-    return type(
-        name, (base,), {"__init__": __init__, "__module__": home, "__doc__": base.__doc__}
-    )
+    return type(name, (base,), {"__init__": make, "__module__": home, "__doc__": base.__doc__})

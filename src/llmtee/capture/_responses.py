@@ -10,6 +10,7 @@ import weakref
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
+from llmtee.capture._call import say_once
 from llmtee.capture._events import EventReader, pieces
 from llmtee.capture._shield import Shield
 from llmtee.capture._streams import Gathering
@@ -20,12 +21,15 @@ class ResponseTap:
     """What is read of one response, to a `Gathering`."""
 
     def __init__(
-        self, gathering: Gathering, recorders: Sequence[Recorder], *, events: bool
+        self, gathering: Gathering, recorders: Sequence[Recorder], *, content_type: str
     ) -> None:
-        """``events`` is whether the body is a stream of server-sent events."""
+        """``content_type`` is what the response says of its body: a stream of server-sent events, or something whole."""
         self._gathering = gathering
         self._shield = Shield(recorders)
-        self._reader = EventReader() if events else None
+        self._reader = EventReader() if content_type.startswith("text/event-stream") else None
+        self._is_binary = "eventstream" in content_type
+        if self._is_binary:
+            say_once(f"streams of the type {content_type} are recorded without their answer")
         self._reading = False
         self._failure: BaseException | None = None
         self.watched = False
@@ -112,7 +116,8 @@ class ResponseTap:
     def _feed(self, piece: bytes) -> None:
         with self._shield:
             if self._reader is None:
-                self._gathering.add_text(piece)
+                if not self._is_binary:
+                    self._gathering.add_text(piece)
                 return
             for data in self._reader.feed(piece):
                 self._gathering.add(data)
@@ -131,4 +136,3 @@ class ResponseTap:
         told_later = self.watched and self._gathering.ends_in_error
         if not self._reading and self._failure is None and not told_later:
             self._gathering.finish()
-

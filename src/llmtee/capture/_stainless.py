@@ -53,9 +53,7 @@ class Stainless:
 
     def capture(self) -> Capture:
         """The capture of this SDK."""
-        return Capture(
-            package=self.package, title=self.title, wrap=self._wrap, unwrap=self._unwrap
-        )
+        return Capture(package=self.package, title=self.title, wrap=self._wrap, unwrap=self._unwrap)
 
     def _wrap(self, client: Any, recorder: Recorder) -> None:
         installed = vars(client).get(_KEPT)
@@ -277,7 +275,11 @@ class _Installation:
             response = call.response
             if response is None:  # a middleware of the application's answered by itself
                 dump = getattr(result, "model_dump", None)
-                given = result if dump is None else dump(by_alias=True, exclude_unset=True, warnings=False)
+                given = (
+                    result
+                    if dump is None
+                    else dump(by_alias=True, exclude_unset=True, warnings=False)
+                )
                 call.finish(to_json_value(given))
                 return
             call.request_id = self._request_id(response)
@@ -287,9 +289,9 @@ class _Installation:
                 is_json = hasattr(result, "model_fields_set") and content.startswith(b"{")
                 call.finish(jsontext.Raw(content) if is_json else body_of(content))
                 return
-            events = response.headers.get("content-type", "").startswith("text/event-stream")
             call.response = None  # what waits for its end must not keep it
-            tap = ResponseTap(Gathering(call), self._recorders, events=events)
+            content_type = response.headers.get("content-type", "")
+            tap = ResponseTap(Gathering(call), self._recorders, content_type=content_type)
             tap.attach(response, is_async=self._is_async)
             _watch(result, tap, is_async=self._is_async)
 

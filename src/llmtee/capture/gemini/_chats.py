@@ -7,7 +7,6 @@ any client is wrapped; chats of other clients go straight through.
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Callable
 from typing import Any

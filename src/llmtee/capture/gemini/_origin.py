@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Any
@@ -61,9 +61,7 @@ def marked(original: Method) -> Method:
     return call
 
 
-def chosen(
-    original: Method, marked_one: Method, takes_marked: Callable[[Any], bool]
-) -> Method:
+def chosen(original: Method, marked_one: Method, takes_marked: Callable[[Any], bool]) -> Method:
     """A method of a class: the marked one for some objects, the original for the others."""
     if inspect.iscoroutinefunction(original):
 
@@ -95,7 +93,7 @@ async def _awaited(result: Awaitable[Any], origin: Origin) -> Any:
         _origin.reset(token)
 
 
-def _relayed(items: Any, origin: Origin) -> Iterator[Any]:
+def _relayed(items: Any, origin: Origin) -> Generator[Any, Any, Any]:
     try:
         while True:
             token = _origin.set(origin)

@@ -51,7 +51,9 @@ def _chunk(
     parts: list[dict[str, Any]], model: str, number: int, answer: Answer, *, last: bool
 ) -> dict[str, Any]:
     candidate: Mapping[str, Any] = {"content": {"role": "model", "parts": parts}, "index": 0}
-    body: dict[str, Any] = {"candidates": [{**candidate, "finishReason": "STOP"} if last else candidate]}
+    body: dict[str, Any] = {
+        "candidates": [{**candidate, "finishReason": "STOP"} if last else candidate]
+    }
     if last and answer.usage:
         body["usageMetadata"] = _USAGE
     return {**body, "modelVersion": model, "responseId": f"gemini-{number}"}

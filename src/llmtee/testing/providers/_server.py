@@ -47,7 +47,9 @@ class ProviderServer:
         self.requests: list[ProviderRequest] = []
         """What arrived, in order."""
         self._script: deque[Answer] = deque()
-        self._numbers = itertools.count(100_001)  # of one width: an id tells nothing about how many there were before
+        self._numbers = itertools.count(
+            100_001
+        )  # of one width: an id tells nothing about how many there were before
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.provider = self
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -130,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     server: _Server
 
-    def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = ProviderRequest("POST", self.path, headers, body)
@@ -149,7 +151,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _head(self, answer: Answer, content_type: str, number: int) -> None:
         self.send_response(answer.status)
-        self.send_header("content-type", content_type)
+        if "content-type" not in answer.headers:
+            self.send_header("content-type", content_type)
         self.send_header("x-request-id", f"req_{number}")
         self.send_header("request-id", f"req_{number}")
         for name, value in answer.headers.items():
