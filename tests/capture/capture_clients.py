@@ -58,20 +58,39 @@ class Notebook:
         return call
 
 
+_MADE: list[Any] = []
+
+
+def made(client: Any) -> Any:
+    """A client that is closed after the test: one that is left to the garbage collector disturbs other tests."""
+    _MADE.append(client)
+    return client
+
+
+async def _aclose(clients: list[Any]) -> None:
+    for client in clients:
+        closed = close() if (close := getattr(client, "close", None)) else None
+        if inspect.isawaitable(closed):
+            await closed
+        aclose = getattr(getattr(client, "aio", None), "aclose", None)
+        if aclose is not None:
+            await aclose()
+
+
 def make_openai(provider: ProviderServer, kind: Any = None, **options: Any) -> Any:
     kind = openai.OpenAI if kind is None else kind
-    return kind(base_url=provider.openai_url, api_key="k", **{"max_retries": 0, **options})
+    return made(kind(base_url=provider.openai_url, api_key="k", **{"max_retries": 0, **options}))
 
 
 def make_anthropic(provider: ProviderServer, kind: Any = None, **options: Any) -> Any:
     kind = anthropic.Anthropic if kind is None else kind
-    return kind(base_url=provider.url, api_key="k", **{"max_retries": 0, **options})
+    return made(kind(base_url=provider.url, api_key="k", **{"max_retries": 0, **options}))
 
 
 def make_gemini(provider: ProviderServer, kind: Any = None, **options: Any) -> Any:
     kind = genai.Client if kind is None else kind
     http = types.HttpOptions(base_url=provider.url, **options)
-    return kind(api_key="k", http_options=http)
+    return made(kind(api_key="k", http_options=http))
 
 
 class Way:
@@ -118,9 +137,15 @@ class Stage:
     def client(self, way: Way, *, wrapped: bool, **options: Any) -> Any:
         key = way.name, wrapped, tuple(options.items())
         if key not in self._clients:
-            made = way.client(self.provider, **options)
-            self._clients[key] = self.notebook.wrap(made) if wrapped else made
+            found = way.client(self.provider, **options)
+            _MADE.remove(found)
+            self._clients[key] = self.notebook.wrap(found) if wrapped else found
         return self._clients[key]
+
+    def end_of_test(self) -> None:
+        """Closes the clients of one test, in the loop that they ran in."""
+        self.runner.run(_aclose(_MADE))
+        _MADE.clear()
 
     def clear(self) -> None:
         self.provider.requests.clear()
@@ -128,16 +153,7 @@ class Stage:
         self.notebook.formats.clear()
 
     def close(self) -> None:
-        async def aclose() -> None:
-            for client in self._clients.values():
-                closed = close() if (close := getattr(client, "close", None)) else None
-                if inspect.isawaitable(closed):
-                    await closed
-                aio = getattr(client, "aio", None)
-                if hasattr(aio, "aclose"):
-                    await aio.aclose()
-
-        self.runner.run(aclose())
+        self.runner.run(_aclose([*self._clients.values()]))
         self.runner.close()
         self.provider.close()
 

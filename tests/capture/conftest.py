@@ -25,12 +25,16 @@ def _load(name: str) -> Any:
 _clients = _load("capture_clients")
 
 
-_THEIRS = (
+_THEIRS = [
     "ignore:Inheritance class AiohttpClientSession:DeprecationWarning",  # Google's SDK beside aiohttp
-    "ignore:Pydantic serializer warnings:UserWarning",  # the oldest SDKs beside the newest pydantic
-    "ignore:unclosed:ResourceWarning",  # clients of which a version cannot close all connections
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-)
+]
+if _clients.OPENAI_VERSION < (2, 0):  # the oldest versions beside the newest pydantic
+    _THEIRS += [
+        "ignore:Pydantic serializer warnings:UserWarning",
+        "ignore::pydantic.PydanticDeprecatedSince20",
+        "ignore:unclosed:ResourceWarning",
+        "ignore::pytest.PytestUnraisableExceptionWarning",
+    ]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,6 +55,12 @@ def _stage() -> Iterator[Any]:
     stage = _clients.Stage()
     yield stage
     stage.close()
+
+
+@pytest.fixture(autouse=True)
+def _closed(_stage: Any) -> Iterator[None]:
+    yield
+    _stage.end_of_test()
 
 
 @pytest.fixture

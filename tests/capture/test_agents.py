@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -114,28 +115,31 @@ def ask_anthropic(client: Any) -> str:
         messages.append({"role": "user", "content": results})
 
 
+def function(name: str, **kinds: type) -> Any:
+    """A tool as a function; the oldest SDK reads no annotations that are text."""
+
+    def run(**arguments: Any) -> dict[str, Any]:
+        assert arguments.keys() == kinds.keys()
+        return RESULTS[name]
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(key, kind, annotation=kinds[key]) for key in kinds]
+    run.__name__, run.__doc__ = name, f"Runs {name}."
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = dict(kinds)
+    return run
+
+
 def ask_gemini(client: Any) -> str:
     """The SDK runs the functions by itself, in one call of a chat."""
 
-    def find_order(number: int) -> dict[str, Any]:
-        """Finds an order."""
-        return RESULTS["find_order"]
-
-    def find_truck(truck: str) -> dict[str, Any]:
-        """Finds a truck."""
-        return RESULTS["find_truck"]
-
-    def weather(place: str) -> dict[str, Any]:
-        """Tells the weather."""
-        return RESULTS["weather"]
-
-    def traffic(road: str) -> dict[str, Any]:
-        """Tells of the traffic."""
-        return RESULTS["traffic"]
-
-    config = types.GenerateContentConfig(
-        system_instruction="You track orders.", tools=[find_order, find_truck, weather, traffic]
-    )
+    functions = [
+        function("find_order", number=int),
+        function("find_truck", truck=str),
+        function("weather", place=str),
+        function("traffic", road=str),
+    ]
+    config = types.GenerateContentConfig(system_instruction="You track orders.", tools=functions)
     chat = client.chats.create(model="gemini-x", config=config)
     return str(chat.send_message(QUESTION).text)
 

@@ -13,7 +13,7 @@ from typing import Any
 import anthropic
 import openai
 import pytest
-from capture_clients import MESSAGES, make_anthropic, make_gemini, make_openai
+from capture_clients import MESSAGES, made, make_anthropic, make_gemini, make_openai
 from google import genai
 
 import llmtee
@@ -71,7 +71,7 @@ def test_vokers_quick_start_with_another_import(
         monkeypatch.setenv("VOKER_API_KEY", voker.key)
         monkeypatch.setenv("LLMTEE_VOKER_BASE_URL", voker.url)
         monkeypatch.setenv("OPENAI_BASE_URL", provider.openai_url)
-        client = class_of("openai", "OpenAI")()
+        client = made(class_of("openai", "OpenAI")())
         client.chat.completions.create(
             voker_agent="customer-support-agent",
             voker_session="user-session-1",

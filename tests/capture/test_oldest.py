@@ -39,7 +39,9 @@ def test_the_oldest_versions(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    if got.returncode and re.search(r"No matching distribution|Could not find a version", got.stderr):
+    if got.returncode and re.search(
+        r"No matching distribution|Could not find a version", got.stderr
+    ):
         pytest.skip("no package index is reachable that has these versions")
     assert got.returncode == 0, got.stderr
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

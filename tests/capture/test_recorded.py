@@ -17,6 +17,7 @@ from capture_clients import (
     Notebook,
     Stage,
     Way,
+    made,
     make_anthropic,
     make_openai,
     named,
@@ -344,8 +345,10 @@ def test_openai_compatible_servers_are_named(notebook: Notebook) -> None:
 
 
 def test_azure(notebook: Notebook, provider: ProviderServer) -> None:
-    client = openai.AzureOpenAI(
-        azure_endpoint=provider.url, api_key="k", api_version="2024-10-21", azure_deployment="d"
+    client = made(
+        openai.AzureOpenAI(
+            azure_endpoint=provider.url, api_key="k", api_version="2024-10-21", azure_deployment="d"
+        )
     )
     notebook.wrap(client).chat.completions.create(model="gpt-x", messages=MESSAGES)
     [request] = provider.requests

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import warnings
 from collections.abc import Sequence
@@ -134,11 +133,11 @@ def test_retries_are_those_of_the_sdk(way: Way, stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("way", [way for way in PLAIN if way.name != "gemini-async"], ids=named)
-def test_a_provider_that_nobody_answers_at(way: Way, notebook: Notebook) -> None:
+def test_a_provider_that_nobody_answers_at(way: Way, notebook: Notebook, stage: Stage) -> None:
     with ProviderServer() as provider:
         client = notebook.wrap(way.client(provider))
-    with asyncio.Runner() as runner, pytest.raises(Exception) as raised:  # noqa: PT011 - of whichever library
-        way.run(client, runner)
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - of whichever library
+        way.run(client, stage.runner)
     call = notebook.call
     assert call.error is not None
     assert call.error.type == raised.type.__name__

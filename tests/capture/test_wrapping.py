@@ -8,7 +8,6 @@ import logging
 import threading
 from typing import Any
 
-import anthropic
 import openai
 import pytest
 from capture_clients import (
@@ -75,7 +74,9 @@ def test_twice_is_once(way: Way, stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("way", FIRSTS, ids=named)
-def test_unwrapped_it_is_as_before(way: Way, provider: ProviderServer, notebook: Notebook) -> None:
+def test_unwrapped_it_is_as_before(
+    way: Way, provider: ProviderServer, notebook: Notebook, stage: Stage
+) -> None:
     client = way.client(provider)
     # Resources are made when they are first touched.
     _ = doors(client), getattr(client, "responses", None)
@@ -85,11 +86,10 @@ def test_unwrapped_it_is_as_before(way: Way, provider: ProviderServer, notebook:
     for one in (notebook, other):
         one.wrap(client)
     registry.capture(client).unwrap(client, notebook)
-    with asyncio.Runner() as runner:
-        way.run(client, runner)
-        assert (len(notebook.records), len(other.records)) == (0, 1)
-        assert unwrap(client) is client
-        assert unwrap(client) is client
+    way.run(client, stage.runner)
+    assert (len(notebook.records), len(other.records)) == (0, 1)
+    assert unwrap(client) is client
+    assert unwrap(client) is client
     assert not {"request", "_llmtee_capture"} & (vars(client).keys() | vars(api).keys())
     assert (set(vars(client)), set(vars(api))) == before
     for door in doors(client):
@@ -243,12 +243,11 @@ class Broken:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=named)
-def test_a_bug_of_ours_stays_ours(way: Way, provider: ProviderServer) -> None:
+def test_a_bug_of_ours_stays_ours(way: Way, provider: ProviderServer, stage: Stage) -> None:
     broken = Broken()
     client = way.client(provider)
     registry.capture(client).wrap(client, broken)
-    with asyncio.Runner() as runner:
-        assert way.run(client, runner)
+    assert way.run(client, stage.runner)
     assert [str(error) for error in broken.errors] == ["a bug"]
 
 
@@ -278,7 +277,7 @@ def test_under_pytest_a_bug_is_raised(
     provider: ProviderServer, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with llmtee.Tee([], dir=tmp_path) as tee:
-        client = tee.wrap(anthropic.Anthropic(base_url=provider.url, api_key="k"))
+        client = tee.wrap(make_anthropic(provider))
 
         def fail(*_: Any) -> None:
             raise ValueError("a bug")
