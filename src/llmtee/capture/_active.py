@@ -18,16 +18,18 @@ class Capturing(Protocol):
 
     layer: str
     """Who captures it: ``openai``, ``anthropic``, ``google.genai``, or the name of a bridge."""
+    under_way: bool
+    """Whether it is; a task that was started meanwhile may live on in its context."""
 
 
-Mark: TypeAlias = "Token[Capturing | None]"
+Mark: TypeAlias = "tuple[Capturing, Token[Capturing | None]]"
 
 _active: ContextVar[Capturing | None] = ContextVar("llmtee_capturing", default=None)
 
 
 def capturing() -> str | None:
     """The layer that captures the call under way, such as ``openai`` or ``litellm``; ``None`` outside of any."""
-    found = _active.get()
+    found = current()
     return None if found is None else found.layer
 
 
@@ -43,19 +45,24 @@ def captured_by(layer: str) -> Iterator[None]:
 
 def current() -> Capturing | None:
     """The call itself."""
-    return _active.get()
+    found = _active.get()
+    return found if found is not None and found.under_way else None
 
 
 def enter(call: Capturing) -> Mark:
     """From now on ``call`` is under way, until `leave`."""
-    return _active.set(call)
+    call.under_way = True
+    return call, _active.set(call)
 
 
 def leave(mark: Mark) -> None:
     """Ends what `enter` began, in the same step of the same task."""
-    _active.reset(mark)
+    call, token = mark
+    call.under_way = False
+    _active.reset(token)
 
 
 @dataclass
 class _Layer:
     layer: str
+    under_way: bool = False

@@ -41,6 +41,8 @@ class Call:
         self.format_name = format_name
         self.layer = ""
         """Who captures it."""
+        self.under_way = False
+        """Whether its request is being made."""
         self.request: Any = None
         self.provider: str | None = None
         self.attempts = 0

@@ -6,10 +6,13 @@ of Voker's SDK, ``voker_session=``. Where several say the same, the first of the
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any
 
+from llmtee.capture._patches import Method
+from llmtee.model._base import Frozen
 from llmtee.model.snapshot import to_json_value
 
 logger = logging.getLogger("llmtee")
@@ -20,6 +23,7 @@ FIELDS = ("session", "agent", "agent_version", "person", "properties", "tags", "
 _OURS = "llmtee_"
 _VOKER = {f"voker_{name}": name for name in ("session", "agent", "agent_version", "person")}
 _EXTRA = "extra"
+_CARRIER = "x-llmtee-call"
 _MARKS = (_OURS, "voker_", _EXTRA)
 
 
@@ -61,10 +65,37 @@ def _fields(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(key: str, value: Any) -> Any:
-    found = to_json_value(value.to_json() if hasattr(value, "to_json") else value)
+    found = to_json_value(value.to_json() if isinstance(value, Frozen) else value)
     if key == "tags":
         return [str(tag) for tag in (found if isinstance(found, list) else [found])]
     if key == "properties" or isinstance(found, str):
         return found
     # Ids are often numbers or UUIDs; agents and persons may be objects.
     return found if isinstance(found, dict) and key in ("agent", "person") else str(found)
+
+
+def carrying(original: Method) -> Method:
+    """A method of a client made by `_stainless`, whose ``extra_headers`` carry what is said of the call."""
+
+    def method(*args: Any, **kwargs: Any) -> Any:
+        said = take(kwargs)
+        if said:
+            # As text, for some helpers pass headers on as the bytes that they will be.
+            carried = {_CARRIER: json.dumps(said)}
+            kwargs["extra_headers"] = {**(kwargs.get("extra_headers") or {}), **carried}
+        return original(*args, **kwargs)
+
+    return method
+
+
+def carried(options: Any) -> dict[str, Any]:
+    """What was said of the call, taken out of its headers."""
+    headers = options.headers
+    if not isinstance(headers, Mapping):
+        return {}
+    carrier = next((name for name in headers if name.lower() == _CARRIER), None)
+    if carrier is None:
+        return {}
+    options.headers = {name: value for name, value in headers.items() if name != carrier}
+    found: dict[str, Any] = json.loads(headers[carrier])
+    return found

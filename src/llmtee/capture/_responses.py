@@ -7,7 +7,7 @@ other way to read a body goes through these. They are replaced on the one respon
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 from llmtee.capture._call import say_once
@@ -136,3 +136,32 @@ class ResponseTap:
         told_later = self.watched and self._gathering.ends_in_error
         if not self._reading and self._failure is None and not told_later:
             self._gathering.finish()
+
+
+def watch(stream: Any, tap: ResponseTap, *, is_async: bool) -> None:
+    """Sees the exceptions that a stream gives the application, which may not be those of the HTTP library."""
+    if "_iterator" in vars(stream):
+        watched: Callable[..., Any] = _awatched if is_async else _watched
+        stream._iterator = watched(stream._iterator, tap)  # noqa: SLF001
+        tap.watched = True
+
+
+def _watched(items: Iterator[Any], tap: ResponseTap) -> Iterator[Any]:
+    try:
+        yield from items
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        tap.failed(error)
+        raise
+
+
+async def _awatched(items: AsyncIterator[Any], tap: ResponseTap) -> AsyncIterator[Any]:
+    try:
+        async for item in items:
+            yield item
+    except GeneratorExit:
+        raise
+    except BaseException as error:
+        tap.failed(error)
+        raise

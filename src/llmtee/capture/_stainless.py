@@ -12,28 +12,26 @@ A resource's methods are replaced only to take out what is said of the call for 
 from __future__ import annotations
 
 import inspect
-import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
 from llmtee import jsontext, registry
-from llmtee.capture import _active, _overrides
+from llmtee.capture import _active, _installation, _overrides
 from llmtee.capture._call import Call
 from llmtee.capture._hosts import provider_at
-from llmtee.capture._patches import Method, Patches
-from llmtee.capture._responses import ResponseTap
+from llmtee.capture._installation import Installation
+from llmtee.capture._patches import Method
+from llmtee.capture._responses import ResponseTap, watch
 from llmtee.capture._shield import Shield
 from llmtee.capture._streams import Gathering, body_of
 from llmtee.errors import UsageError
 from llmtee.model.snapshot import to_json_value
 from llmtee.spec import Capture, Recorder
 
-_KEPT = "_llmtee_capture"
 _HOOKS = ("request", "_prepare_request", "_process_response")
 _COPIES = ("copy", "with_options")
-_CARRIER = "x-llmtee-call"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,25 +51,12 @@ class Stainless:
 
     def capture(self) -> Capture:
         """The capture of this SDK."""
-        return Capture(package=self.package, title=self.title, wrap=self._wrap, unwrap=self._unwrap)
+        return Capture(
+            package=self.package, title=self.title, wrap=self._wrap, unwrap=_installation.remove
+        )
 
     def _wrap(self, client: Any, recorder: Recorder) -> None:
-        installed = vars(client).get(_KEPT)
-        if installed is None:
-            missing = [name for name in _HOOKS if not callable(getattr(client, name, None))]
-            if missing:
-                raise UsageError(
-                    f"{type(client).__qualname__} is no client of {self.title} that llmtee knows: it has no {missing[0]}; "
-                    "see docs/capture.md for the versions"
-                )
-            installed = _Installation(self, client)
-            vars(client)[_KEPT] = installed
-        installed.add(recorder)
-
-    def _unwrap(self, client: Any, recorder: Recorder | None) -> None:
-        installed = vars(client).get(_KEPT)
-        if installed is not None and installed.remove(recorder):
-            del vars(client)[_KEPT]
+        _installation.add(client, recorder, lambda: _Client(self, client))
 
 
 class _HttpCall(Call):
@@ -106,45 +91,37 @@ class _HttpCall(Call):
         return jsontext.Raw(content) if content.startswith(b"{") else body_of(content)
 
 
-class _Installation:
-    """What is replaced on one client, and for whom."""
+class _Client(Installation):
+    """What is replaced on one client."""
 
     def __init__(self, sdk: Stainless, client: Any) -> None:
+        missing = [name for name in _HOOKS if not callable(getattr(client, name, None))]
+        if missing:
+            raise UsageError(
+                f"{type(client).__qualname__} is no client of {sdk.title} that llmtee knows: it has no {missing[0]}; "
+                "see docs/capture.md for the versions"
+            )
+        super().__init__()
         self._sdk = sdk
-        self._recorders: tuple[Recorder, ...] = ()
-        self._patches = Patches()
         self._is_async = inspect.iscoroutinefunction(type(client).request)
         for name in set(sdk.paths.values()):
             registry.format(name)  # loaded here rather than in the first call
-        hooks = (self._arequest, self._aprepare, self._aprocess)
-        if not self._is_async:
-            hooks = (self._request, self._prepare, self._process)
+        hooks = (self.door, self._prepare, self._process)
+        if self._is_async:
+            hooks = (self.async_door, self._aprepare, self._aprocess)
         for name, hook in zip(_HOOKS, hooks, strict=True):
-            self._patches.replace(client, name, hook)
+            self.patches.replace(client, name, hook)
         for name in _COPIES:
-            self._patches.replace(client, name, self._copying)
+            self.patches.replace(client, name, self._copying)
         self._resources = list(_resources(client, sdk))
         for resource, methods in self._resources:
             for name in methods:
                 if hasattr(resource, name):
-                    self._patches.replace(resource, name, _taking)
+                    self.patches.replace(resource, name, _overrides.carrying)
         self._forget_raw()
 
-    def add(self, recorder: Recorder) -> None:
-        """One more who is told."""
-        if not any(one is recorder for one in self._recorders):
-            self._recorders += (recorder,)
-
-    def remove(self, recorder: Recorder | None) -> bool:
-        """One less, or none; returns whether the client is as it was."""
-        self._recorders = tuple(
-            one for one in self._recorders if recorder is not None and one is not recorder
-        )
-        if self._recorders:
-            return False
-        self._patches.undo()
+    def undone(self) -> None:
         self._forget_raw()
-        return True
 
     def _forget_raw(self) -> None:
         """Raw variants bind the methods that there are when they are first touched: next time, those of now."""
@@ -152,43 +129,7 @@ class _Installation:
             for name in ("with_raw_response", "with_streaming_response"):
                 vars(resource).pop(name, None)
 
-    # ── the doors: synchronous and asynchronous ─────────────────────────────────────────────────────────────────
-
-    def _request(self, original: Method) -> Method:
-        def request(*args: Any, **kwargs: Any) -> Any:
-            call = self._begun(args, kwargs)
-            if call is None:
-                return original(*args, **kwargs)
-            mark = _active.enter(call)
-            try:
-                result = original(*args, **kwargs)
-            except BaseException as error:
-                self._failed(call, error)
-                raise
-            finally:
-                _active.leave(mark)
-            self._done(call, result)
-            return result
-
-        return request
-
-    def _arequest(self, original: Method) -> Method:
-        async def request(*args: Any, **kwargs: Any) -> Any:
-            call = self._begun(args, kwargs)
-            if call is None:
-                return await original(*args, **kwargs)
-            mark = _active.enter(call)
-            try:
-                result = await original(*args, **kwargs)
-            except BaseException as error:
-                self._failed(call, error)
-                raise
-            finally:
-                _active.leave(mark)
-            self._done(call, result)
-            return result
-
-        return request
+    # ── the hooks: synchronous and asynchronous ─────────────────────────────────────────────────────────────────
 
     def _prepare(self, original: Method) -> Method:
         def prepare(request: Any) -> None:
@@ -221,8 +162,8 @@ class _Installation:
     def _copying(self, original: Method) -> Method:
         def copy(*args: Any, **kwargs: Any) -> Any:
             made = original(*args, **kwargs)
-            with Shield(self._recorders):
-                for recorder in self._recorders:
+            with Shield(self.recorders):
+                for recorder in self.recorders:
                     self._sdk._wrap(made, recorder)  # noqa: SLF001 - its own class's other half
             return made
 
@@ -230,18 +171,17 @@ class _Installation:
 
     # ── what they share ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _begun(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _HttpCall | None:
-        """The call that begins; ``None`` where the request is none, or somebody further out captures it."""
+    def begun(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
         call: _HttpCall | None = None
-        with Shield(self._recorders):
+        with Shield(self.recorders):
             options = args[1] if len(args) > 1 else kwargs["options"]
-            said = _taken_from(options)
+            said = _overrides.carried(options)
             name = self._sdk.paths.get(options.url.partition("?")[0])
-            if name is None or not self._recorders or _active.current() is not None:
+            if name is None or not self.recorders or _active.current() is not None:
                 return None
             if options.method.lower() != "post":
                 return None
-            call = _HttpCall(self._recorders, name, said=said, context=copy_context())
+            call = _HttpCall(self.recorders, name, said=said, context=copy_context())
             call.home, call.layer = self, self._sdk.package
             call.arguments = body = options.json_data
             call.model = body.get("model") if isinstance(body, dict) else None
@@ -253,16 +193,16 @@ class _Installation:
 
     def _sent(self, request: Any) -> None:
         if (call := self._current()) is not None:
-            with Shield(self._recorders):
+            with Shield(self.recorders):
                 call.sent(request)
 
     def _answered(self, kwargs: Mapping[str, Any]) -> None:
         if (call := self._current()) is not None:
-            with Shield(self._recorders):
+            with Shield(self.recorders):
                 call.answered(kwargs.get("response"), kwargs.get("retries_taken"))
 
-    def _failed(self, call: _HttpCall, error: BaseException) -> None:
-        with Shield(self._recorders):
+    def failed(self, call: Any, error: BaseException) -> None:
+        with Shield(self.recorders):
             response = call.response
             refused = getattr(error, "response", None)
             call.request_id = self._request_id(refused if refused is not None else response)
@@ -270,30 +210,30 @@ class _Installation:
             # An answer that the SDK could not make sense of, or a helper found cut short.
             call.finish(body_of(response.content) if answered else None, error)
 
-    def _done(self, call: _HttpCall, result: Any) -> None:
-        with Shield(self._recorders):
-            response = call.response
-            if response is None:  # a middleware of the application's answered by itself
-                dump = getattr(result, "model_dump", None)
-                given = (
-                    result
-                    if dump is None
-                    else dump(by_alias=True, exclude_unset=True, warnings=False)
-                )
-                call.finish(to_json_value(given))
-                return
-            call.request_id = self._request_id(response)
-            if response.is_closed:
-                content = response.content
-                # What the SDK has made an object of is JSON.
-                is_json = hasattr(result, "model_fields_set") and content.startswith(b"{")
-                call.finish(jsontext.Raw(content) if is_json else body_of(content))
-                return
-            call.response = None  # what waits for its end must not keep it
-            content_type = response.headers.get("content-type", "")
-            tap = ResponseTap(Gathering(call), self._recorders, content_type=content_type)
-            tap.attach(response, is_async=self._is_async)
-            _watch(result, tap, is_async=self._is_async)
+    def done(self, call: Any, result: Any) -> Any:
+        with Shield(self.recorders):
+            self._answer(call, result)
+        return result
+
+    def _answer(self, call: _HttpCall, result: Any) -> None:
+        response = call.response
+        if response is None:  # a middleware of the application's answered by itself
+            dump = getattr(result, "model_dump", None)
+            plain = {"by_alias": True, "exclude_unset": True, "warnings": False}
+            call.finish(to_json_value(result if dump is None else dump(**plain)))
+            return
+        call.request_id = self._request_id(response)
+        if response.is_closed:
+            content = response.content
+            # What the SDK has made an object of is JSON.
+            is_json = hasattr(result, "model_fields_set") and content.startswith(b"{")
+            call.finish(jsontext.Raw(content) if is_json else body_of(content))
+            return
+        call.response = None  # what waits for its end must not keep it
+        content_type = response.headers.get("content-type", "")
+        tap = ResponseTap(Gathering(call), self.recorders, content_type=content_type)
+        tap.attach(response, is_async=self._is_async)
+        watch(result, tap, is_async=self._is_async)
 
     def _request_id(self, response: Any) -> str | None:
         headers = getattr(response, "headers", None)
@@ -317,57 +257,3 @@ def _at(client: Any, path: str) -> Any:
     for name in path.split("."):
         found = getattr(found, name, None)
     return found
-
-
-def _taking(original: Method) -> Method:
-    def method(*args: Any, **kwargs: Any) -> Any:
-        said = _overrides.take(kwargs)
-        if said:
-            # As text, for some helpers pass headers on as the bytes that they will be.
-            carried = {_CARRIER: json.dumps(said)}
-            kwargs["extra_headers"] = {**(kwargs.get("extra_headers") or {}), **carried}
-        return original(*args, **kwargs)
-
-    return method
-
-
-def _taken_from(options: Any) -> dict[str, Any]:
-    """What was said of the call, taken out of its headers."""
-    headers = options.headers
-    if not isinstance(headers, Mapping):
-        return {}
-    carrier = next((name for name in headers if name.lower() == _CARRIER), None)
-    if carrier is None:
-        return {}
-    options.headers = {name: value for name, value in headers.items() if name != carrier}
-    found: dict[str, Any] = json.loads(headers[carrier])
-    return found
-
-
-def _watch(stream: Any, tap: ResponseTap, *, is_async: bool) -> None:
-    """Sees the exceptions that a stream gives the application, which may not be those of the HTTP library."""
-    if "_iterator" in vars(stream):
-        watched: Callable[..., Any] = _awatched if is_async else _watched
-        stream._iterator = watched(stream._iterator, tap)  # noqa: SLF001
-        tap.watched = True
-
-
-def _watched(items: Iterator[Any], tap: ResponseTap) -> Iterator[Any]:
-    try:
-        yield from items
-    except GeneratorExit:
-        raise
-    except BaseException as error:
-        tap.failed(error)
-        raise
-
-
-async def _awatched(items: AsyncIterator[Any], tap: ResponseTap) -> AsyncIterator[Any]:
-    try:
-        async for item in items:
-            yield item
-    except GeneratorExit:
-        raise
-    except BaseException as error:
-        tap.failed(error)
-        raise

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from llmtee.capture import _installation
 from llmtee.capture._dropin import client_class
-from llmtee.capture.gemini._client import unwrap, wrap
+from llmtee.capture.gemini._client import wrap
 from llmtee.spec import Capture
 
 if TYPE_CHECKING:
     from google.genai import Client as Client
 
-CAPTURE = Capture(package="google.genai", title="Google genai", wrap=wrap, unwrap=unwrap)
+CAPTURE = Capture(
+    package="google.genai", title="Google genai", wrap=wrap, unwrap=_installation.remove
+)
 
 __all__ = ["CAPTURE", "Client"]
 

@@ -14,10 +14,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from llmtee import jsontext, registry
-from llmtee.capture import _active
+from llmtee.capture import _active, _installation
 from llmtee.capture._call import Call
 from llmtee.capture._hosts import provider_at
-from llmtee.capture._patches import Method, Patches
+from llmtee.capture._installation import Installation
+from llmtee.capture._patches import Method
 from llmtee.capture._shield import Shield
 from llmtee.capture._streams import Gathering, body_of
 from llmtee.capture.gemini import _chats, _origin
@@ -25,7 +26,6 @@ from llmtee.errors import UsageError
 from llmtee.model.snapshot import clean_text, to_json_value
 from llmtee.spec import Recorder
 
-_KEPT = "_llmtee_capture"
 _FORMAT = "gemini"
 _LAYER = "google.genai"
 _PATH = re.compile(r"^(?P<model>.+):(?:stream)?[gG]enerateContent(?:\?|$)")
@@ -37,122 +37,49 @@ _REQUEST_IDS = ("x-goog-request-id", "x-request-id")
 
 def wrap(client: Any, recorder: Recorder) -> None:
     """See `llmtee.spec.Capture.wrap`."""
-    installed = vars(client).get(_KEPT)
-    if installed is None:
+    _installation.add(client, recorder, lambda: _Client(client))
+
+
+class _ApiCall(Call):
+    home: Any = None
+    """The installation whose client makes it."""
+
+
+class _Client(Installation):
+    """What is replaced on one client."""
+
+    def __init__(self, client: Any) -> None:
         api = getattr(client, "_api_client", None)
         if any(not callable(getattr(api, name, None)) for name in (*_DOORS, "_build_request")):
             raise UsageError(
                 f"{type(client).__qualname__} is no client of Google's that llmtee knows, such as genai.Client(); "
                 "see docs/capture.md for the versions"
             )
-        installed = vars(client)[_KEPT] = _Installation(client)
-    installed.add(recorder)
-
-
-def unwrap(client: Any, recorder: Recorder | None) -> None:
-    """See `llmtee.spec.Capture.unwrap`."""
-    installed = vars(client).get(_KEPT)
-    if installed is not None and installed.remove(recorder):
-        del vars(client)[_KEPT]
-
-
-class _ApiCall(Call):
-    home: Any = None
-    layer = _LAYER
-
-
-class _Installation:
-    def __init__(self, client: Any) -> None:
-        self._recorders: tuple[Recorder, ...] = ()
-        self._patches = Patches()
+        super().__init__()
         registry.format(_FORMAT)  # loaded here rather than in the first call
-        api = client._api_client  # noqa: SLF001 - the one place that all requests pass
         self._is_vertex = bool(getattr(api, "vertexai", False))
-        doors = (self._request, self._streamed, self._arequest, self._astreamed)
+        doors = (self.door, self._streamed, self.async_door, self.async_door)
         for name, door in zip(_DOORS, doors, strict=True):
-            self._patches.replace(api, name, door)
-        self._patches.replace(api, "_build_request", self._building)
+            self.patches.replace(api, name, door)
+        self.patches.replace(api, "_build_request", self._building)
         for name, attempt in zip(_ATTEMPTS, (self._attempt, self._aattempt), strict=True):
             if hasattr(api, name):
-                self._patches.replace(api, name, attempt)
+                self.patches.replace(api, name, attempt)
         for models in (client.models, client.aio.models):
             for name in _METHODS:
-                self._patches.replace(models, name, _origin.marked)
+                self.patches.replace(models, name, _origin.marked)
         _chats.watch(client.chats, client.aio.chats)
 
-    def add(self, recorder: Recorder) -> None:
-        if not any(one is recorder for one in self._recorders):
-            self._recorders += (recorder,)
+    def undone(self) -> None:
+        _chats.forget()
 
-    def remove(self, recorder: Recorder | None) -> bool:
-        self._recorders = tuple(
-            one for one in self._recorders if recorder is not None and one is not recorder
-        )
-        if not self._recorders:
-            self._patches.undo()
-            _chats.forget()
-        return not self._recorders
-
-    # ── the doors ───────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _request(self, original: Method) -> Method:
-        def request(*args: Any, **kwargs: Any) -> Any:
-            call = self._begun(args, kwargs)
-            if call is None:
-                return original(*args, **kwargs)
-            mark = _active.enter(call)
-            try:
-                result = original(*args, **kwargs)
-            except BaseException as error:
-                call.finish(None, error)
-                raise
-            finally:
-                _active.leave(mark)
-            self._answered(call, result)
-            return result
-
-        return request
-
-    def _arequest(self, original: Method) -> Method:
-        async def request(*args: Any, **kwargs: Any) -> Any:
-            call = self._begun(args, kwargs)
-            if call is None:
-                return await original(*args, **kwargs)
-            mark = _active.enter(call)
-            try:
-                result = await original(*args, **kwargs)
-            except BaseException as error:
-                call.finish(None, error)
-                raise
-            finally:
-                _active.leave(mark)
-            self._answered(call, result)
-            return result
-
-        return request
+    # ── the doors that the SDKs do not share ────────────────────────────────────────────────────────────────────
 
     def _streamed(self, original: Method) -> Method:
         def request(*args: Any, **kwargs: Any) -> Any:
             chunks = original(*args, **kwargs)
-            call = self._begun(args, kwargs)
+            call = self.begun(args, kwargs)
             return chunks if call is None else _tapped(call, chunks)
-
-        return request
-
-    def _astreamed(self, original: Method) -> Method:
-        async def request(*args: Any, **kwargs: Any) -> Any:
-            call = self._begun(args, kwargs)
-            if call is None:
-                return await original(*args, **kwargs)
-            mark = _active.enter(call)
-            try:
-                chunks = await original(*args, **kwargs)
-            except BaseException as error:
-                call.finish(None, error)
-                raise
-            finally:
-                _active.leave(mark)
-            return _atapped(call, chunks)
 
         return request
 
@@ -161,7 +88,7 @@ class _Installation:
             built = original(*args, **kwargs)
             call = self._current()
             if call is not None:
-                with Shield(self._recorders):
+                with Shield(self.recorders):
                     self._sent(call, built)
             return built
 
@@ -183,16 +110,16 @@ class _Installation:
 
     # ── what they share ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _begun(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _ApiCall | None:
+    def begun(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
         call: _ApiCall | None = None
-        with Shield(self._recorders):
+        with Shield(self.recorders):
             path = str(args[1] if len(args) > 1 else kwargs.get("path", ""))
             found = _PATH.match(path)
-            if found is None or not self._recorders or _active.current():
+            if found is None or not self.recorders or _active.current():
                 return None
             origin = _origin.current()
-            call = _ApiCall(self._recorders, _FORMAT, said=origin.said, context=origin.context)
-            call.home = self
+            call = _ApiCall(self.recorders, _FORMAT, said=origin.said, context=origin.context)
+            call.home, call.layer = self, _LAYER
             call.provider = "gcp.vertex_ai" if self._is_vertex else None
             call.request = {"model": _model(found["model"])}
         return call
@@ -211,10 +138,16 @@ class _Installation:
         if isinstance(body, dict):
             call.request = {**call.request, **body}
 
-    def _answered(self, call: _ApiCall, result: Any) -> None:
-        with Shield(self._recorders):
+    def failed(self, call: Any, error: BaseException) -> None:
+        call.finish(None, error)
+
+    def done(self, call: Any, result: Any) -> Any:
+        if hasattr(result, "__anext__"):
+            return _atapped(call, result)
+        with Shield(self.recorders):
             call.request_id = _request_id(result)
             call.finish(body_of(_body(result)))
+        return result
 
 
 def _tapped(call: Call, chunks: Any) -> Iterator[Any]:
