@@ -24,6 +24,7 @@ test-all: $(STAMP) ## the suite, what is slow, and many more examples, new ones 
 bench: $(STAMP) ## what llmtee costs on this machine, beside what it builds on
 	@$(BIN)/python benchmarks/run.py
 	@$(BIN)/python benchmarks/throughput.py
+	@$(BIN)/python benchmarks/capture_cost.py
 
 check: $(STAMP) ## lint, format, types, imports, staleness of generated files
 	@$(BIN)/ruff check .

@@ -219,3 +219,17 @@ def test_odd_chunks_do_no_harm(notebook: Notebook, provider: ProviderServer) -> 
     gathering.finish()
     assert said(notebook) == "Hi"
     assert notebook.records[0]["unread_chunks"] == ["not json"]
+
+
+@pytest.mark.parametrize("way", STREAMS, ids=named)
+def test_what_is_redacted_is_redacted_in_streams(way: Way, stage: Stage, tmp_path: Any) -> None:
+    stage.provider.script(Answer("Write to anna @example.com or anna@example.com today."))
+    with llmtee.Tee([], dir=tmp_path, deliver=False, redact="email") as tee:
+        stored: list[bytes] = []
+        tee._inbox.put = lambda record: stored.append(record.payload)  # type: ignore[method-assign]
+        client = tee.wrap(way.client(stage.provider))
+        way.run(client, stage.runner)
+        tee.unwrap(client)
+    [payload] = stored
+    assert b"Write to" in payload
+    assert b"anna@example.com" not in payload

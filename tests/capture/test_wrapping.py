@@ -285,3 +285,32 @@ def test_under_pytest_a_bug_is_raised(
         monkeypatch.setattr("llmtee.capture._call.Call._record", fail)
         with pytest.raises(ValueError, match="a bug"):
             client.messages.create(model="m", max_tokens=9, messages=MESSAGES)
+
+
+def test_a_task_that_a_call_left_behind_is_no_part_of_it(stage: Stage) -> None:
+    """What is started while a request is made, by a hook say, lives on in the request's context."""
+    way = next(way for way in WAYS if way.name == "chat-async")
+    client = way.client(stage.provider)
+    prepare, tasks = client._prepare_request, []
+
+    async def later(done: asyncio.Event) -> None:
+        await done.wait()
+        assert capturing() is None
+        await way._call(client)
+
+    async def preparing(request: Any) -> None:
+        await prepare(request)
+        if not tasks:
+            assert capturing() == "openai"
+            tasks.append(asyncio.create_task(later(done)))
+
+    async def main() -> None:
+        await way._call(client)
+        done.set()
+        await tasks[0]
+
+    done = asyncio.Event()
+    client._prepare_request = preparing
+    stage.notebook.wrap(client)
+    stage.runner.run(main())
+    assert len(stage.notebook.records) == 2
