@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from capture_clients import PLAIN, STREAMS, WAYS, Notebook, Stage, Way, named
+from google.genai import types
 
 from llmtee.testing.providers import Answer, ProviderServer
 
@@ -142,3 +143,15 @@ def test_a_provider_that_nobody_answers_at(way: Way, notebook: Notebook, stage: 
     assert call.error is not None
     assert call.error.type == raised.type.__name__
     assert call.input[0].text == "Where is order 17?"
+
+
+@pytest.mark.skipif(
+    not hasattr(types, "HttpRetryOptions"), reason="this version of Google's SDK never tries again"
+)
+@pytest.mark.parametrize("way", [way for way in WAYS if way.format == "gemini"], ids=named)
+def test_retries_of_googles_sdk(way: Way, notebook: Notebook, stage: Stage) -> None:
+    again = types.HttpRetryOptions(attempts=3, initial_delay=0.001, jitter=0.001)
+    stage.provider.script(Answer(status=503), Answer(status=503))
+    way.run(notebook.wrap(way.client(stage.provider, retry_options=again)), stage.runner)
+    assert len(stage.provider.requests) == 3
+    assert notebook.call.metrics == {"sdk_retries": 2}
