@@ -117,8 +117,11 @@ def test_an_asynchronous_stream_is_abandoned(way: Way, stage: Stage) -> None:
             break
         await (stream.aclose() if hasattr(stream, "aclose") else stream.close())
         del stream, _
-        for _ in range(10):  # generators within generators are closed by the loop, one by one
-            await asyncio.sleep(0)
+        async with asyncio.timeout(
+            30
+        ):  # generators within generators are closed by the loop, one by one
+            while not stage.notebook.records:  # noqa: ASYNC110 - nobody could set an event
+                await asyncio.sleep(0.001)
 
     stage.runner.run(main())
     assert "incomplete" in stage.notebook.call.flags
