@@ -109,7 +109,7 @@ def _cases() -> Iterator[Any]:
             yield pytest.param(way, trouble, id=f"{way.name}-{trouble}", marks=marks)
 
 
-@pytest.mark.parametrize(("way", "trouble"), _cases())
+@pytest.mark.parametrize(("way", "trouble"), [*_cases()])
 def test_nothing_changes(way: Way, trouble: str, stage: Stage) -> None:
     wrapped, plain = outcome(stage, way, [TROUBLES[trouble]])
     assert wrapped == plain
