@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from llmtee.delivery import Delivery, ExporterStats, FlushReport, Stats, Tuning
 from llmtee.eventlog import DeadLetter, Located, Mended, Replayed, Retention
+from llmtee.tee._default import DEFAULT, configure, get_tee
 from llmtee.tee._tee import Tee
 
 __all__ = [
+    "DEFAULT",
     "DeadLetter",
     "Delivery",
     "ExporterStats",
@@ -18,4 +20,6 @@ __all__ = [
     "Stats",
     "Tee",
     "Tuning",
+    "configure",
+    "get_tee",
 ]

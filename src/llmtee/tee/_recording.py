@@ -75,19 +75,40 @@ class Recording(Running):
         """
         event_id = clean_text(str(attributes.pop("id", None) or new_id()))
         try:
-            if format not in self._seen_formats:
-                self._look_at_format(format)
             said = {"error": error, **attributes}
             given = {key: value for key, value in said.items() if value is not None}
             # Both stand there even when they are None: they tell a record from a bare request.
             raw = {"request": request, "response": response, **given}
-            snapshot = {"id": event_id, **to_json_value(raw)}
-            scope = _scope.current(self)
-            value = snapshot if scope is None else scope.fill_record(snapshot)
-            self._put(event_id, format, jsontext.dumps(value))
+            self._put_record(format, {"id": event_id, **to_json_value(raw)})
         except Exception as failure:  # noqa: BLE001 - as above
             self._failed(failure)
         return event_id
+
+    def record_json(self, format: str, record: dict[str, Any]) -> str:  # noqa: A002 - as above
+        """Records a call whose record is JSON already, and belongs to nobody else. Never raises.
+
+        For captures, which have it from the wire: `record_call` without its copy.
+
+        Args:
+            format: name of a registered format.
+            record: ``request``, ``response`` and what else a record of a call has (see ``llmtee.formats.records``).
+
+        Returns:
+            The event's id.
+        """
+        event_id = record["id"] = str(record.get("id") or new_id())
+        try:
+            self._put_record(format, record)
+        except Exception as failure:  # noqa: BLE001 - as above
+            self._failed(failure)
+        return event_id
+
+    def _put_record(self, format_name: str, record: dict[str, Any]) -> None:
+        if format_name not in self._seen_formats:
+            self._look_at_format(format_name)
+        scope = _scope.current(self)
+        value = record if scope is None else scope.fill_record(record)
+        self._put(value["id"], format_name, jsontext.dumps(value))
 
     def session(
         self,

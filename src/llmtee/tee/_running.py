@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from llmtee.delivery import Engine, Exporter, Hooks, Stats, Tuning, look
+from llmtee.delivery.health import Limited
 from llmtee.errors import EventLogError
 from llmtee.eventlog import EventLog, SqliteLog, Standings, ring
 from llmtee.eventlog.sharing import HURRY
@@ -66,6 +67,7 @@ class Running:
         self._final: Stats | EventLogError | None = None
         """Once it is closed: how it stood then, or why that is not known."""
         self._bugs = self._refused = 0
+        self._bug_lines = Limited()
         _life.add(self)
 
     def _wrong(self, text: str) -> None:
@@ -73,7 +75,12 @@ class Running:
 
     def _failed(self, error: Exception) -> None:
         self._bugs += 1
-        logger.error("a bug in llmtee: an event may not have been recorded", exc_info=error)
+        if self._bug_lines.may(self._clock()):
+            logger.error(
+                "a bug in llmtee: an event may not have been recorded (%d so far)",
+                self._bugs,
+                exc_info=error,
+            )
         if self._is_strict():
             raise error
 

@@ -17,16 +17,16 @@ from llmtee.errors import EventLogError
 from llmtee.eventlog import Retention
 from llmtee.privacy import Redaction
 from llmtee.spec import ExporterSettings
+from llmtee.tee._capturing import Capturing
 from llmtee.tee._exporters import resolve_exporters
 from llmtee.tee._guard import Guard
 from llmtee.tee._home import Home
 from llmtee.tee._operating import Operating
-from llmtee.tee._recording import Recording
 
 T = TypeVar("T")
 
 
-class Tee(Recording, Operating):
+class Tee(Capturing, Operating):
     """Takes each LLM event once and delivers it to every exporter. Thread-safe, and fit for asyncio.
 
         tee = Tee([HoneyHive(project="Simple RAG"), Inkeep()])
