@@ -12,9 +12,17 @@ from llmtee.delivery.exporter import Exporter
 from llmtee.delivery.letter import dead
 from llmtee.delivery.parcel import Parcel
 from llmtee.errors import EventLogError
-from llmtee.eventlog import Entry, EventLog, Settlement, Work
-from llmtee.model import Conversation, Event, conversation_id, load_event
-from llmtee.spec import outgoing
+from llmtee.eventlog import SUPPLEMENT, Entry, EventLog, Settlement, Work
+from llmtee.model import (
+    Conversation,
+    Event,
+    Item,
+    Supplement,
+    conversation_id,
+    load_event,
+    load_supplement,
+)
+from llmtee.spec import Outgoing, outgoing, supplement_out
 
 _CACHED_BYTES = 16_384
 """Larger events are not kept, so that all that are take some ten megabytes at most."""
@@ -39,17 +47,26 @@ class Render:
             return buried(self._exporter, work, error)
 
     def _rendered(self, work: Work) -> Parcel | Settlement:
-        log = self._log
-        item = event_of(log, work) if work.session is None else conversation_of(log, work)
-        if item is None:
+        leaving = self._leaving(work)
+        if leaving is None:
             reason = "nothing to send: the session holds no message that was not sent before"
             return Settlement(work, "skipped", reason)
-        leaving = outgoing(self._exporter.vendor, item, self._exporter.settings)
         self._exporter.complaints.add(leaving.failures)
         wire = leaving.wire
         if wire.body is None:
             return Settlement(work, "skipped", wire.skip or "the vendor has no place for it")
         return Parcel(work, wire)
+
+    def _leaving(self, work: Work) -> Outgoing[Item] | Outgoing[Supplement] | None:
+        """What leaves of a unit of work; ``None`` where there is nothing new in a conversation."""
+        vendor, settings = self._exporter.vendor, self._exporter.settings
+        if work.session is not None:
+            conversation = conversation_of(self._log, work)
+            return None if conversation is None else outgoing(vendor, conversation, settings)
+        [entry] = self._log.entries(work)
+        if entry.format == SUPPLEMENT:
+            return supplement_out(vendor, load_supplement(jsontext.loads(entry.payload)), settings)
+        return outgoing(vendor, _load(entry), settings)
 
 
 def buried(exporter: Exporter, work: Work, error: BaseException) -> Settlement:
@@ -57,11 +74,6 @@ def buried(exporter: Exporter, work: Work, error: BaseException) -> Settlement:
     text = "".join(traceback.format_exception(error))
     reason = f"a bug, not the vendor's word: {text}"
     return dead(exporter, work, reason, exporter.tuning.clock())
-
-
-def event_of(log: EventLog, work: Work) -> Event:
-    """The event of a unit of work."""
-    return _load(log.entries(work)[0])
 
 
 def conversation_of(log: EventLog, work: Work) -> Conversation | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from llmtee.eventlog.protocol import (
     CANONICAL,
     END,
+    SUPPLEMENT,
     Counts,
     DeadLetter,
     Entry,
@@ -23,6 +24,7 @@ from llmtee.eventlog.sqlite import SqliteLog, open_log
 __all__ = [
     "CANONICAL",
     "END",
+    "SUPPLEMENT",
     "Bell",
     "Counts",
     "DeadLetter",

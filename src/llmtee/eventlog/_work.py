@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from llmtee import jsontext
-from llmtee.eventlog.protocol import DeadLetter, Settlement, Subscription, Work
+from llmtee.eventlog.protocol import SUPPLEMENT, DeadLetter, Settlement, Subscription, Work
 
 _RESEND = "the process ended while the answer was awaited"
 _COLUMNS = "key, segment, after_seq, last_seq, events, attempts, first_at"
@@ -35,7 +35,7 @@ def behind(db: sqlite3.Connection, exporter: str) -> bool:
 def take(db: sqlite3.Connection, subscription: Subscription, limit: int) -> int:
     """Moves the position over at most ``limit`` entries, turning them into work."""
     rows = db.execute(
-        "SELECT seq, id, session, kind, recorded_at, error FROM events "
+        "SELECT seq, id, session, kind, format, recorded_at, error FROM events "
         "WHERE seq > (SELECT position FROM exporters WHERE name = ?) ORDER BY seq LIMIT ?",
         (subscription.exporter, limit),
     ).fetchall()
@@ -50,12 +50,12 @@ def take(db: sqlite3.Connection, subscription: Subscription, limit: int) -> int:
 
 
 def _take(db: sqlite3.Connection, subscription: Subscription, row: tuple[Any, ...]) -> None:
-    seq, event_id, session, kind, at, error = row
+    seq, event_id, session, kind, format_name, at, error = row
     if kind == "undecodable":
         _insert_event(db, subscription.exporter, event_id, seq, error=error)
         letter = DeadLetter(subscription.exporter, event_id, 0, at, error)
         _store_letter(db, event_key(event_id), letter)
-    elif subscription.grain == "event":
+    elif subscription.grain == "event" or format_name == SUPPLEMENT:
         if kind == "event":
             in_order_of = session if subscription.ordered else None
             _insert_event(db, subscription.exporter, event_id, seq, in_order_of=in_order_of)

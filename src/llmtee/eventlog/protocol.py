@@ -14,6 +14,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 CANONICAL = "llmtee"
 """The format of what is stored as canonical JSON."""
+SUPPLEMENT = "supplement"
+"""The format of a supplement (see ``llmtee.model.supplement``): delivered by itself, also where conversations are."""
 END = "end-of-session"
 """The format of the marker that closes the session of its payload."""
 

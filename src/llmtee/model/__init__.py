@@ -30,6 +30,7 @@ from llmtee.model.parts import (
     ToolCallPart,
     ToolResultPart,
 )
+from llmtee.model.supplement import Supplement, SupplementBase, VendorRequest, load_supplement
 from llmtee.model.usage import Cost, Usage
 
 Item: TypeAlias = ModelCall | ToolRun | Step | Conversation
@@ -60,12 +61,16 @@ __all__ = [
     "ReasoningPart",
     "RefusalPart",
     "Step",
+    "Supplement",
+    "SupplementBase",
     "TextPart",
     "ToolCallPart",
     "ToolDefinition",
     "ToolResultPart",
     "ToolRun",
     "Usage",
+    "VendorRequest",
     "conversation_id",
     "load_event",
+    "load_supplement",
 ]

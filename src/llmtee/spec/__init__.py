@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from llmtee.spec.carrying import carry_of, carrying
 from llmtee.spec.format import Format, Traces
-from llmtee.spec.outgoing import Outgoing, outgoing
+from llmtee.spec.operation import Operation, api_error, plain_error
+from llmtee.spec.outgoing import Outgoing, outgoing, supplement_out
 from llmtee.spec.settings import Encoding, Env, ExporterSettings
 from llmtee.spec.stream import INCOMPLETE, StreamAccumulator, stream_fields
 from llmtee.spec.trimming import middle, trim_middle
@@ -35,6 +36,7 @@ __all__ = [
     "Format",
     "Limits",
     "Note",
+    "Operation",
     "Outgoing",
     "Rejected",
     "Request",
@@ -49,12 +51,15 @@ __all__ = [
     "Vendor",
     "Verdict",
     "WireItem",
+    "api_error",
     "carry_of",
     "carrying",
     "error_text",
     "judge_plainly",
     "middle",
     "outgoing",
+    "plain_error",
     "stream_fields",
+    "supplement_out",
     "trim_middle",
 ]

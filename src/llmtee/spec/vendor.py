@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
-from llmtee.model import Item
+from llmtee.model import Item, Supplement
 from llmtee.spec.settings import Encoding, ExporterSettings
 from llmtee.spec.verdict import Verdict
 from llmtee.spec.wire import Exchange, Request, WireItem
@@ -94,6 +94,10 @@ def _cannot_shrink(item: WireItem, limit: int, settings: Any) -> WireItem | None
     return None
 
 
+def _no_supplements(item: Supplement, settings: Any) -> WireItem:
+    return WireItem(item.id, None, skip=f"the vendor has no place for a {item.kind}")
+
+
 def _tell_nothing(payload: Any) -> str | None:
     return None
 
@@ -149,5 +153,9 @@ class Vendor(Generic[S]):
     """The request that must succeed before the first write; ``None`` when nothing is needed."""
     prepared: Callable[[Exchange, S, State], State | Verdict] = _keep_state
     """The new state from the answer to ``prepare``, or the verdict of its failure."""
+    supplement: Callable[[Supplement, S], WireItem] = _no_supplements
+    """A supplement to the vendor's shape, or skipped with a reason. Total, like ``render``; ``pack`` and ``judge`` get what
+    it gives, never together with items of another endpoint in one request. It is not asked for another vendor's
+    `VendorRequest`."""
     check: Callable[[S], Request] | None = None
     """A harmless request that shows whether key and address are right, for ``llmtee vendors check``."""

@@ -12,7 +12,7 @@ from llmtee.delivery import Exporter
 from llmtee.delivery.complaints import Complaints
 from llmtee.delivery.decode import decode_by_registry, events_of
 from llmtee.errors import ConfigError
-from llmtee.eventlog import CANONICAL, END
+from llmtee.eventlog import CANONICAL, END, SUPPLEMENT
 from llmtee.privacy import Redaction
 
 _MIN_SECRET = 8
@@ -54,7 +54,7 @@ class Guard:
             return [(event_id, END, redaction.session(value))]
         # The pieces of a stream may each hold a part of what must not leave: only the event joins them.
         pieces = isinstance(value, dict) and isinstance(value.get("response"), list | str)
-        if format_name == CANONICAL or not (redaction.needs_events or pieces):
+        if format_name in (CANONICAL, SUPPLEMENT) or not (redaction.needs_events or pieces):
             return [self._redacted(redaction, event_id, format_name, value)]
         try:
             events = events_of(decode_by_registry(format_name, value))

@@ -16,9 +16,26 @@ from typing import Any, Self
 
 from llmtee import config, jsontext, registry
 from llmtee.delivery import Engine, ExporterStats, FlushReport, Stats, Tuning
-from llmtee.eventlog import CANONICAL, END, DeadLetter, Record, Retention, open_log, ring
+from llmtee.eventlog import (
+    CANONICAL,
+    END,
+    SUPPLEMENT,
+    DeadLetter,
+    Record,
+    Retention,
+    open_log,
+    ring,
+)
 from llmtee.eventlog.sharing import HURRY
-from llmtee.model import Agent, Conversation, Event, EventBase, Person
+from llmtee.model import (
+    Agent,
+    Conversation,
+    Event,
+    EventBase,
+    Person,
+    Supplement,
+    SupplementBase,
+)
 from llmtee.model._base import Frozen
 from llmtee.model.ids import new_id
 from llmtee.model.snapshot import clean_text, to_json_value
@@ -119,11 +136,12 @@ class Tee:
 
     # ── recording ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def record(self, event: Event | Conversation, *, live: bool = True) -> str:
+    def record(self, event: Event | Conversation | Supplement, *, live: bool = True) -> str:
         """Records a canonical event, or a conversation as the events that it is made of. Never raises.
 
         Args:
-            event: what happened. What it does not say of session, agent and person comes from `session`.
+            event: what happened. What it does not say of session, agent and person comes from `session`. Or a
+                supplement, such as a `VendorRequest`.
             live: whether it just happened: an event without any time then ended now. False for history.
 
         Returns:
@@ -136,6 +154,8 @@ class Tee:
                 scope = _scope.current(self)
                 filled = event if scope is None else scope.fill(event)
                 self._put(event_id, CANONICAL, _canonical(filled), live=live)
+            elif isinstance(event, SupplementBase):
+                self._put(event_id, SUPPLEMENT, _canonical(event), live=live)
             else:
                 self._wrong(f"record takes an event or a conversation, not {type(event).__name__}")
                 value = jsontext.dumps(to_json_value(event))
@@ -460,7 +480,7 @@ class Tee:
         self._inbox.after_fork()
 
 
-def _canonical(item: Event | Conversation) -> bytes:
+def _canonical(item: Event | Conversation | Supplement) -> bytes:
     """The item as JSON that ``load_event`` reads: fields at their default may stand there too.
 
     Its values are frozen, so that this is the moment to copy what somebody may still change: the free-form fields.
@@ -471,7 +491,7 @@ def _canonical(item: Event | Conversation) -> bytes:
         return jsontext.dumps(_slowly(item))
 
 
-def _slowly(item: Event | Conversation) -> Any:
+def _slowly(item: Event | Conversation | Supplement) -> Any:
     try:
         return item.to_json()
     except Exception:  # noqa: BLE001 - the same, only worse
