@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from llmtee import jsontext
 from llmtee.assembly import assemble, following
 from llmtee.delivery.exporter import Exporter
 from llmtee.delivery.letter import dead
 from llmtee.delivery.parcel import Parcel
+from llmtee.delivery.target import located, unsettled
 from llmtee.errors import EventLogError
 from llmtee.eventlog import SUPPLEMENT, Entry, EventLog, Settlement, Work
 from llmtee.model import (
+    Annotation,
     Conversation,
     Event,
     Item,
@@ -48,6 +50,8 @@ class Render:
 
     def _rendered(self, work: Work) -> Parcel | Settlement:
         leaving = self._leaving(work)
+        if isinstance(leaving, Settlement):
+            return leaving
         if leaving is None:
             reason = "nothing to send: the session holds no message that was not sent before"
             return Settlement(work, "skipped", reason)
@@ -57,16 +61,36 @@ class Render:
             return Settlement(work, "skipped", wire.skip or "the vendor has no place for it")
         return Parcel(work, wire)
 
-    def _leaving(self, work: Work) -> Outgoing[Item] | Outgoing[Supplement] | None:
-        """What leaves of a unit of work; ``None`` where there is nothing new in a conversation."""
+    def _leaving(self, work: Work) -> Outgoing[Item] | Outgoing[Supplement] | Settlement | None:
+        """What leaves of a unit of work, or why nothing does; ``None`` where nothing is new in a conversation."""
         vendor, settings = self._exporter.vendor, self._exporter.settings
         if work.session is not None:
             conversation = conversation_of(self._log, work)
             return None if conversation is None else outgoing(vendor, conversation, settings)
         [entry] = self._log.entries(work)
         if entry.format == SUPPLEMENT:
-            return supplement_out(vendor, load_supplement(jsontext.loads(entry.payload)), settings)
+            return self._supplement(work, entry)
         return outgoing(vendor, _load(entry), settings)
+
+    def _supplement(self, work: Work, entry: Entry) -> Outgoing[Supplement] | Settlement:
+        vendor, settings = self._exporter.vendor, self._exporter.settings
+        supplement = load_supplement(jsontext.loads(entry.payload))
+        if not isinstance(supplement, Annotation) or vendor.supplement is None:
+            return supplement_out(vendor, supplement, settings)
+        assembled = partial(conversation_of, self._log)
+        supplement = located(self._exporter, self._log, supplement, assembled)
+        leaving = supplement_out(vendor, supplement, settings)
+        if leaving.wire.body is None and not self._lacks_message(supplement):
+            return leaving
+        return unsettled(self._exporter, self._log, supplement, work, entry) or leaving
+
+    def _lacks_message(self, annotation: Annotation) -> bool:
+        """Whether the vendor would have a place for it if its target had made a message."""
+        vendor, settings = self._exporter.vendor, self._exporter.settings
+        if vendor.grain == "event" or annotation.message is not None:
+            return False
+        complete = annotation.model_copy(update={"message": annotation.target})
+        return supplement_out(vendor, complete, settings).wire.body is not None
 
 
 def buried(exporter: Exporter, work: Work, error: BaseException) -> Settlement:

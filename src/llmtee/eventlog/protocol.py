@@ -222,6 +222,12 @@ class EventLog(Protocol):
     def entries(self, work: Work, *, before: bool = False) -> list[Entry]:
         """The events that ``work`` covers; with ``before`` those of the session's earlier segments instead."""
 
+    def event(self, event_id: str) -> Entry | None:
+        """The event of that id, as far as it was decoded and is kept."""
+
+    def newest(self, session: str, before: int) -> str | None:
+        """The id of the newest event of a session that was taken in before the ``before``-th."""
+
     def sending(self, exporter: str, works: Iterable[Work]) -> None:
         """Notes that a request with these leaves now."""
 

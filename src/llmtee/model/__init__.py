@@ -30,7 +30,14 @@ from llmtee.model.parts import (
     ToolCallPart,
     ToolResultPart,
 )
-from llmtee.model.supplement import Supplement, SupplementBase, VendorRequest, load_supplement
+from llmtee.model.supplement import (
+    Annotation,
+    Reason,
+    Supplement,
+    SupplementBase,
+    VendorRequest,
+    load_supplement,
+)
 from llmtee.model.usage import Cost, Usage
 
 Item: TypeAlias = ModelCall | ToolRun | Step | Conversation
@@ -39,6 +46,7 @@ Item: TypeAlias = ModelCall | ToolRun | Step | Conversation
 __all__ = [
     "ROLES",
     "Agent",
+    "Annotation",
     "AnyPart",
     "Branch",
     "Choice",
@@ -58,6 +66,7 @@ __all__ = [
     "OtherPart",
     "Person",
     "PromptTemplate",
+    "Reason",
     "ReasoningPart",
     "RefusalPart",
     "Step",

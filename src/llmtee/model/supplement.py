@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
-from llmtee.model._base import JsonObject, Tagged, Text
+from llmtee.model._base import Frozen, JsonObject, Tagged, Text, Time
 from llmtee.model.ids import new_id
+from llmtee.model.message import Person
 
 
 class SupplementBase(Tagged):
@@ -44,14 +45,59 @@ class VendorRequest(SupplementBase):
         return f"{self.vendor}:{self.subject or self.id}"
 
 
-Supplement: TypeAlias = VendorRequest
+class Reason(Frozen):
+    """Why somebody liked or disliked an answer."""
+
+    label: Text
+    """In a word or two, such as ``incomplete``."""
+    details: Text = ""
+
+
+class Annotation(SupplementBase):
+    """What is said of something that was recorded before: feedback, measurements, outputs that came later."""
+
+    kind: Literal["annotation"] = "annotation"
+    target: Text = Field(min_length=1)
+    """Id of an event or of a message, or the name of a session."""
+    target_type: Literal["event", "session", "message"] = "event"
+    session: Text | None = None
+    """The session of an event or a message; looked up in the event log where it is not said."""
+    message: Text | None = None
+    """Id of the message that an event made; looked up likewise, for vendors that hold conversations."""
+    at: Time | None = None
+    """When it was said."""
+    person: Person | None = None
+    """Who said it."""
+    rating: Literal["positive", "negative"] | None = None
+    comment: Text | None = None
+    """In the person's own words."""
+    reasons: tuple[Reason, ...] = ()
+    action: Text | None = None
+    """What a person did with it, such as ``answer_copied``."""
+    feedback: JsonObject = {}
+    """What else people said about it, by name, such as ``ground_truth``."""
+    metrics: JsonObject = {}
+    """Measurements and scores by name: numbers, booleans, text."""
+    outputs: JsonObject | None = None
+    """An event's outputs, known only now; they take the place of those it had."""
+    properties: JsonObject = {}
+
+    @property
+    def order(self) -> str:
+        """The target: of two ratings of one answer the later one counts."""
+        return f"annotation:{self.target_type}:{self.target}"
+
+
+Supplement: TypeAlias = Annotated[Annotation | VendorRequest, Field(discriminator="kind")]
 """Any supplement; tell them apart with ``match`` or by ``kind``."""
 
+_ADAPTER: TypeAdapter[Annotation | VendorRequest] = TypeAdapter(Supplement)
 
-def load_supplement(data: Any) -> Supplement:
+
+def load_supplement(data: Any) -> Annotation | VendorRequest:
     """The supplement of a JSON object as ``to_json`` writes it.
 
     Raises:
         pydantic.ValidationError: the object is no supplement.
     """
-    return VendorRequest.model_validate(data)
+    return _ADAPTER.validate_python(data)

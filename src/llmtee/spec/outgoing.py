@@ -11,7 +11,7 @@ from llmtee.spec.settings import ExporterSettings
 from llmtee.spec.vendor import Vendor
 from llmtee.spec.wire import WireItem
 
-T = TypeVar("T", Item, Supplement)
+T = TypeVar("T", bound=Item | Supplement)
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,18 @@ def supplement_out(
     Filter and sample are questions about events and conversations, so they do not apply.
     """
     if isinstance(supplement, VendorRequest) and supplement.vendor != vendor.name:
-        reason = f"it is a request to the API of another vendor, {supplement.vendor}"
-        return Outgoing(supplement, WireItem(supplement.id, None, skip=reason))
+        return _skipped(supplement, f"a request to the API of another vendor, {supplement.vendor}")
+    if vendor.supplement is None:
+        return _skipped(supplement, f"{vendor.title} has no place for {_CALLED[supplement.kind]}")
     if settings.redact is None:
         return Outgoing(supplement, vendor.supplement(supplement, settings))
     done = settings.redact.record(supplement.to_json())
     redacted = load_supplement(done.value)
     return Outgoing(redacted, vendor.supplement(redacted, settings), done.failures)
+
+
+_CALLED = {"annotation": "feedback and metrics", "vendor_request": "requests to its API"}
+
+
+def _skipped(supplement: Supplement, reason: str) -> Outgoing[Supplement]:
+    return Outgoing(supplement, WireItem(supplement.id, None, skip=reason))

@@ -94,10 +94,6 @@ def _cannot_shrink(item: WireItem, limit: int, settings: Any) -> WireItem | None
     return None
 
 
-def _no_supplements(item: Supplement, settings: Any) -> WireItem:
-    return WireItem(item.id, None, skip=f"the vendor has no place for a {item.kind}")
-
-
 def _tell_nothing(payload: Any) -> str | None:
     return None
 
@@ -153,9 +149,11 @@ class Vendor(Generic[S]):
     """The request that must succeed before the first write; ``None`` when nothing is needed."""
     prepared: Callable[[Exchange, S, State], State | Verdict] = _keep_state
     """The new state from the answer to ``prepare``, or the verdict of its failure."""
-    supplement: Callable[[Supplement, S], WireItem] = _no_supplements
-    """A supplement to the vendor's shape, or skipped with a reason. Total, like ``render``; ``pack`` and ``judge`` get what
-    it gives, never together with items of another endpoint in one request. It is not asked for another vendor's
-    `VendorRequest`."""
+    supplement: Callable[[Supplement, S], WireItem] | None = None
+    """A supplement to the vendor's shape, or skipped with a reason; ``None`` where the vendor has no place for any. Total,
+    like ``render``. ``pack``, ``judge`` and ``shrink`` get what it gives; a request never holds it beside anything else. It
+    is not asked for another vendor's `VendorRequest`."""
+    read_supplement: Callable[[Any], Supplement] | None = None
+    """The way back, from the body that ``supplement`` gave, for the ledger. Raises ``InputError``."""
     check: Callable[[S], Request] | None = None
     """A harmless request that shows whether key and address are right, for ``llmtee vendors check``."""

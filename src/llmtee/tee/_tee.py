@@ -42,6 +42,7 @@ from llmtee.model.snapshot import clean_text, to_json_value
 from llmtee.privacy import Redaction
 from llmtee.spec import ExporterSettings
 from llmtee.tee import _life, _scope
+from llmtee.tee._annotating import Annotating
 from llmtee.tee._exporters import resolve_exporters
 from llmtee.tee._guard import Guard
 from llmtee.tee._inbox import Inbox
@@ -53,7 +54,7 @@ _GRACE_SHARE = 0.2
 """Of the time that `close` has, for requests that are still under way when the flush gave up."""
 
 
-class Tee:
+class Tee(Annotating):
     """Takes each LLM event once and delivers it to every exporter. Thread-safe, and fit for asyncio.
 
         tee = Tee([HoneyHive(project="Simple RAG"), Inkeep()])

@@ -85,7 +85,7 @@ def event_of(body: Mapping[str, Any]) -> ModelCall | None:
 def supplement(item: Supplement, settings: Voker) -> WireItem:
     """A `VendorRequest` as a wire item; its body says the call, and ``pack`` makes the request of it."""
     if not isinstance(item, VendorRequest):
-        return WireItem(item.id, None, skip=f"Voker has no place for a {item.kind}")
+        return WireItem(item.id, None, skip="Voker has no place for feedback and metrics")
     try:
         request = _request(item.operation, item.arguments)
     except UsageError as error:

@@ -1,0 +1,118 @@
+"""What an annotation is about: which message that is, and whether the vendor has it yet.
+
+An annotation must not overtake its target, nor an earlier annotation of the same: a vendor that does not know the target
+may refuse the annotation, or lose it without a word. So it waits in the event log, however long that takes, and is looked
+at again now and then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from llmtee import jsontext
+from llmtee.delivery.exporter import Exporter
+from llmtee.delivery.letter import dead
+from llmtee.eventlog import CANONICAL, Entry, EventLog, Settlement, Work
+from llmtee.model import Annotation, Conversation, Message, Step, load_event
+
+UNKNOWN_SECONDS = 60.0
+"""How long a target that is not in the event log is waited for: another process may just be writing it."""
+_SHORTEST, _LONGEST = 0.02, 5.0
+"""Seconds between two looks; the longer an annotation waits, the longer."""
+
+Assemble = Callable[[Work], Conversation | None]
+
+
+def located(
+    exporter: Exporter, log: EventLog, annotation: Annotation, assembled: Assemble
+) -> Annotation:
+    """The annotation with its session and message, as far as the event log knows its target.
+
+    Args:
+        exporter: whom it is for; only one that holds conversations is told the message.
+        log: what was recorded.
+        annotation: as it was recorded.
+        assembled: the conversation of a unit of work.
+    """
+    if annotation.target_type == "message":
+        return annotation.model_copy(update={"message": annotation.target})
+    if annotation.target_type == "session":
+        annotation = annotation.model_copy(update={"session": annotation.target})
+    elif (entry := log.event(annotation.target)) is not None and entry.format == CANONICAL:
+        update = {"session": entry.session}
+        event = load_event(jsontext.loads(entry.payload))
+        if isinstance(event, Step) and event.step_type == "session":
+            update |= {"target_type": "session", "target": entry.session}
+        annotation = annotation.model_copy(update=update)
+    if annotation.session is None or exporter.vendor.grain == "event":
+        return annotation
+    conversation = assembled(_whole(annotation.session))
+    found = None if conversation is None else _message(conversation.messages, annotation)
+    return annotation.model_copy(update={"message": found})
+
+
+def unsettled(
+    exporter: Exporter, log: EventLog, annotation: Annotation, work: Work, entry: Entry
+) -> Settlement | None:
+    """What becomes of an annotation whose target is not at the vendor; ``None``: it can be sent.
+
+    Args:
+        exporter: whom it is for.
+        log: where the target stands.
+        annotation: with its session, see `located`.
+        work: of the annotation.
+        entry: of the annotation.
+    """
+    now = exporter.tuning.clock()
+    age = max(0.0, now - entry.recorded_at)
+    before = log.newest(entry.session, work.last_seq)
+    if before is not None and log.outcome(exporter.name, before) == "pending":
+        return _later(
+            work, f"waits for what was said before of {annotation.target!r:.80}", now, age
+        )
+    target: str | None = annotation.target
+    if annotation.target_type != "event":
+        session = annotation.session
+        target = None if session is None else log.newest(session, work.last_seq)
+    state = None if target is None else log.outcome(exporter.name, target)
+    of = f"the {annotation.target_type} {annotation.target!r:.80}"
+    if state is None and annotation.target_type == "event" and log.event(annotation.target) is None:
+        if age < UNKNOWN_SECONDS:
+            return _later(work, f"waits for {of}, which is not in the event log", now, age)
+        if exporter.vendor.grain == "conversation":
+            return dead(exporter, work, f"{of} is not in the event log", now)
+    if state in ("pending", "open"):
+        return _later(work, f"waits until {of} is delivered", now, age)
+    if state == "dead":
+        return dead(exporter, work, f"{of} is a dead letter", now)
+    if state == "skipped":
+        return Settlement(work, "skipped", f"{of} was not sent")
+    return None
+
+
+def _later(work: Work, reason: str, now: float, age: float) -> Settlement:
+    due_at = now + min(max(age / 4, _SHORTEST), _LONGEST)
+    return Settlement(work, "pending", reason, due_at, work.attempts, work.first_at)
+
+
+def _whole(session: str) -> Work:
+    """A unit of work that covers all of a session."""
+    return Work(
+        key=f"session:{session}",
+        segment=0,
+        after_seq=0,
+        last_seq=2**62,
+        events=0,
+        attempts=0,
+        first_at=None,
+    )
+
+
+def _message(messages: Sequence[Message], annotation: Annotation) -> str | None:
+    """The message that the target made; of a session, its last answer."""
+    of_session = annotation.target_type == "session"
+    for message in reversed(messages):
+        made_by = None if message.generation is None else message.generation.event
+        if made_by == annotation.target or (of_session and message.role == "assistant"):
+            return message.id
+    return None
