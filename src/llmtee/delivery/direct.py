@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 from llmtee.delivery.exporter import Exporter, Transport
 from llmtee.delivery.retry import seconds_until_next
-from llmtee.delivery.transport import open_transport
+from llmtee.delivery.transport import load_transport, open_transport
 from llmtee.errors import UsageError
 from llmtee.spec import Exchange, Operation, RetryPolicy
 
@@ -37,6 +37,7 @@ class AsyncCaller:
             exporter: whose key, address and timeout count.
             retries: how often one operation is repeated at most.
         """
+        load_transport(exporter)
         self._exporter, self._retries = exporter, retries
         self._policy = exporter.tuning.retry or POLICY
         self._transport: Transport | None = None
@@ -87,6 +88,7 @@ class Caller:
 
     def __init__(self, exporter: Exporter, *, retries: int = 2) -> None:
         """Prepares, without any I/O. See `AsyncCaller` for the arguments."""
+        load_transport(exporter)
         self._exporter, self._retries = exporter, retries
         self._lock = threading.Lock()
         self._server: _Server | None = None

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from llmtee import config, jsontext, registry
 from llmtee.delivery import Engine, ExporterStats, FlushReport, Stats, Tuning
+from llmtee.delivery.transport import load_transport
 from llmtee.eventlog import (
     CANONICAL,
     END,
@@ -127,6 +128,8 @@ class Tee(Annotating):
         self._delivers = deliver or self._log.directory is None
         for exporter in self._exporters:
             self._log.register(exporter.subscription)
+            if self._delivers:
+                load_transport(exporter)
         self._inbox = Inbox(self._log, memory_events)
         self._engine: Engine | None = None
         self._starting = threading.RLock()
