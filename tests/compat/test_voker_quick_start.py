@@ -112,7 +112,8 @@ def test_anthropic_and_gemini(emulator: Any) -> None:
         messages=[{"role": "user", "content": "Hi"}],
     )
     options = types.HttpOptions(base_url=emulator.provider.url)
-    provider_gemini.Client(voker_client=voker, http_options=options).models.generate_content(
+    client = provider_gemini.Client(voker_client=voker, http_options=options)
+    client.models.generate_content(
         voker_agent="a", voker_session="s-2", model="gemini-2.5-flash", contents="Hi"
     )
     voker.close(timeout=30)
