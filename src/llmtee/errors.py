@@ -128,12 +128,12 @@ class ApiError(LlmteeError):
         super().__init__(f"{place}{reason}" if status is None else f"{place}{status}: {reason}")
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild_api_error, (type(self), self.reason, dict(vars(self)))
+        names = ("method", "path", "status", "type", "retry_after")
+        return _rebuild_api_error, (type(self), self.reason, {n: getattr(self, n) for n in names})
 
 
 def _rebuild_api_error(kind: type[ApiError], reason: str, attributes: dict[str, Any]) -> ApiError:
-    given = {key: value for key, value in attributes.items() if key != "reason"}
-    return kind(reason, **given)
+    return kind(reason, **attributes)
 
 
 class ApiUnreachable(ApiError):

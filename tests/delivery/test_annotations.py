@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llmtee.model import Annotation, Choice, Message, ModelCall, Reason, Step, TextPart, ToolRun
-from llmtee.privacy import Where
+from llmtee.privacy import Redaction, Where
 from llmtee.spec import RetryPolicy
 from llmtee.tee import Tee, Tuning
 from llmtee.testing.emulators import (
@@ -268,3 +268,27 @@ def test_redaction_reaches_feedback(make: Any, emulators: Any, tmp_path: Any) ->
     assert b"jane@example.com" not in stored
     assert "jane@example.com" not in sent
     assert "Write to [email]" in sent
+
+
+@pytest.mark.parametrize("whose", ["the tee", "the exporter"])
+def test_what_is_redacted_in_an_event_is_found_by_its_new_name(
+    make: Any, emulators: Any, whose: str
+) -> None:
+    key = "0123456789abcdef0123456789abcdef"
+    own = Redaction(paths=("session", "id"), action="pseudonym", key=key)
+    of_tee = {"tee": {"redact": own}} if whose == "the tee" else {"redact": own}
+    tee = make("honeyhive", "inkeep", **of_tee)
+    session = "jane@example.com"
+    call = tee.record(answered(session=session))
+    tee.metric(call, "score", 1)
+    tee.feedback(session, True, of="session")
+    report = tee.flush(30)
+    if whose == "the tee":  # the caller knows the event by the id that it had
+        assert not [one for one in emulators["honeyhive"].requests if one.status == 404]
+    assert report["honeyhive"].delivered == 3, tee.dead_letters()
+    [event] = emulators["honeyhive"].events.values()
+    [about] = emulators["honeyhive"].sessions.values()
+    assert event["metrics"] == {"score": 1}
+    assert about["feedback"] == {"rating": "positive"}
+    assert len(emulators["inkeep"].feedback) == 1
+    assert session not in repr([one.body for one in emulators["honeyhive"].requests])

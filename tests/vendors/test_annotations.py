@@ -7,11 +7,13 @@ from hypothesis import given, settings
 
 import llmtee
 from llmtee import HoneyHive, Inkeep, registry
+from llmtee.errors import InputError
 from llmtee.fidelity import Ledger
 from llmtee.model import Annotation, Person, Reason, load_supplement
 from llmtee.spec import supplement_out
 from llmtee.testing import strategies
 from llmtee.testing.emulators import HoneyHiveEmulator, InkeepEmulator
+from llmtee.vendors.honeyhive import read_supplement
 
 FULL = Annotation(
     target="0198f000-0000-7000-8000-000000000000",
@@ -43,6 +45,14 @@ def test_honeyhive_keeps_what_an_update_can_say() -> None:
     assert found.pop("at") == "lost"
     assert found.pop("id") == "changed"
     assert set(found.values()) == {"kept"}
+
+
+def test_words_of_others_in_an_update_stay_feedback() -> None:
+    theirs = {"rating": 5, "comment": ["a", "list"], "mine": True}
+    body = {"event_id": FULL.target, "feedback": theirs}
+    assert read_supplement(body).feedback == theirs
+    with pytest.raises(InputError):
+        read_supplement({"feedback": theirs})
 
 
 def test_inkeep_keeps_a_rating_and_parks_the_rest() -> None:

@@ -11,7 +11,7 @@ from llmtee.assembly import assemble, following
 from llmtee.delivery.exporter import Exporter
 from llmtee.delivery.letter import dead
 from llmtee.delivery.parcel import Parcel
-from llmtee.delivery.target import located, unsettled
+from llmtee.delivery.target import in_session, on_message, unsettled
 from llmtee.errors import EventLogError
 from llmtee.eventlog import SUPPLEMENT, Entry, EventLog, Settlement, Work
 from llmtee.model import (
@@ -77,20 +77,18 @@ class Render:
         supplement = load_supplement(jsontext.loads(entry.payload))
         if not isinstance(supplement, Annotation) or vendor.supplement is None:
             return supplement_out(vendor, supplement, settings)
-        assembled = partial(conversation_of, self._log)
-        supplement = located(self._exporter, self._log, supplement, assembled)
-        leaving = supplement_out(vendor, supplement, settings)
-        if leaving.wire.body is None and not self._lacks_message(supplement):
+        placed = in_session(self._log, supplement)
+        # Whether there is a place for it does not hang on what has become of its target.
+        whole = placed.model_copy(update={"message": placed.message or placed.target})
+        leaving = supplement_out(vendor, whole, settings)
+        if leaving.wire.body is None:
             return leaving
-        return unsettled(self._exporter, self._log, supplement, work, entry) or leaving
-
-    def _lacks_message(self, annotation: Annotation) -> bool:
-        """Whether the vendor would have a place for it if its target had made a message."""
-        vendor, settings = self._exporter.vendor, self._exporter.settings
-        if vendor.grain == "event" or annotation.message is not None:
-            return False
-        complete = annotation.model_copy(update={"message": annotation.target})
-        return supplement_out(vendor, complete, settings).wire.body is not None
+        held = unsettled(self._exporter, self._log, placed, work, entry)
+        if held is not None or vendor.grain == "event":
+            return held or leaving
+        return supplement_out(
+            vendor, on_message(placed, partial(conversation_of, self._log)), settings
+        )
 
 
 def buried(exporter: Exporter, work: Work, error: BaseException) -> Settlement:

@@ -23,28 +23,30 @@ _SHORTEST, _LONGEST = 0.02, 5.0
 Assemble = Callable[[Work], Conversation | None]
 
 
-def located(
-    exporter: Exporter, log: EventLog, annotation: Annotation, assembled: Assemble
-) -> Annotation:
-    """The annotation with its session and message, as far as the event log knows its target.
-
-    Args:
-        exporter: whom it is for; only one that holds conversations is told the message.
-        log: what was recorded.
-        annotation: as it was recorded.
-        assembled: the conversation of a unit of work.
-    """
+def in_session(log: EventLog, annotation: Annotation) -> Annotation:
+    """The annotation with the session of its target, as far as the event log knows it."""
+    if annotation.target_type == "session":
+        return annotation.model_copy(update={"session": annotation.target})
     if annotation.target_type == "message":
         return annotation.model_copy(update={"message": annotation.target})
-    if annotation.target_type == "session":
-        annotation = annotation.model_copy(update={"session": annotation.target})
-    elif (entry := log.event(annotation.target)) is not None and entry.format == CANONICAL:
-        update = {"session": entry.session}
-        event = load_event(jsontext.loads(entry.payload))
-        if isinstance(event, Step) and event.step_type == "session":
-            update |= {"target_type": "session", "target": entry.session}
-        annotation = annotation.model_copy(update=update)
-    if annotation.session is None or exporter.vendor.grain == "event":
+    entry = log.event(annotation.target)
+    if entry is None or entry.format != CANONICAL:
+        return annotation
+    event = load_event(jsontext.loads(entry.payload))
+    update = {"session": entry.session}
+    if isinstance(event, Step) and event.step_type == "session":
+        update |= {"target_type": "session", "target": entry.session}
+    return annotation.model_copy(update=update)
+
+
+def on_message(annotation: Annotation, assembled: Assemble) -> Annotation:
+    """The annotation with the message that its target made, for a vendor that holds conversations.
+
+    Args:
+        annotation: with its session, see `in_session`.
+        assembled: the conversation of a unit of work.
+    """
+    if annotation.target_type == "message" or annotation.session is None:
         return annotation
     conversation = assembled(_whole(annotation.session))
     found = None if conversation is None else _message(conversation.messages, annotation)
@@ -59,7 +61,7 @@ def unsettled(
     Args:
         exporter: whom it is for.
         log: where the target stands.
-        annotation: with its session, see `located`.
+        annotation: with its session, see `in_session`.
         work: of the annotation.
         entry: of the annotation.
     """
@@ -83,6 +85,8 @@ def unsettled(
             return dead(exporter, work, f"{of} is not in the event log", now)
     if state in ("pending", "open"):
         return _later(work, f"waits until {of} is delivered", now, age)
+    if annotation.target_type != "event" and exporter.vendor.grain == "event":
+        return None  # one event says nothing of its session
     if state == "dead":
         return dead(exporter, work, f"{of} is a dead letter", now)
     if state == "skipped":

@@ -54,7 +54,7 @@ def supplement_out(
         return _skipped(supplement, f"{vendor.title} has no place for {_CALLED[supplement.kind]}")
     if settings.redact is None:
         return Outgoing(supplement, vendor.supplement(supplement, settings))
-    done = settings.redact.record(supplement.to_json())
+    done = settings.redact.supplement(supplement.to_json())
     redacted = load_supplement(done.value)
     return Outgoing(redacted, vendor.supplement(redacted, settings), done.failures)
 

@@ -64,23 +64,31 @@ def read_supplement(body: Any) -> Annotation:
         InputError: it is no update; the error names the JSON path.
     """
     body = as_object(body, "")
-    feedback = dict(as_object(body.get("feedback") or {}, "feedback"))
-    own: dict[str, Any] = {key: feedback.pop(key) for key in _WORDS if key in feedback}
-    if "person" in own:
-        own["person"] = Person(id=str(own["person"]))
+    feedback = as_object(body.get("feedback") or {}, "feedback")
     said: dict[str, Any] = {
         "target": body.get("event_id"),
-        "feedback": feedback,
         "metrics": body.get("metrics") or {},
         "outputs": body.get("outputs"),
         "properties": body.get("metadata") or {},
-        **own,
     }
     try:
-        return Annotation.model_validate(said)
+        return _with_words(said, feedback)
+    except ValidationError:
+        pass  # somebody else's words
+    try:
+        return Annotation.model_validate({**said, "feedback": feedback})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise InputError(first["msg"], path=".".join(map(str, first["loc"]))) from None
+
+
+def _with_words(said: Mapping[str, Any], feedback: Mapping[str, Any]) -> Annotation:
+    """Raises ``pydantic.ValidationError`` where the words in ``feedback`` are not an annotation's own."""
+    own: dict[str, Any] = {key: feedback[key] for key in _WORDS if key in feedback}
+    if isinstance(own.get("person"), str):
+        own["person"] = Person(id=own["person"])
+    rest = {key: value for key, value in feedback.items() if key not in own}
+    return Annotation.model_validate({**said, **own, "feedback": rest})
 
 
 def is_update(item: WireItem) -> bool:
