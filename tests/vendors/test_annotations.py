@@ -34,7 +34,7 @@ def statuses(ledger: Ledger) -> dict[str, str]:
     return {entry.path: entry.status for entry in ledger.entries}
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(supplement=strategies.supplements())
 def test_any_supplement_comes_back_from_its_json(supplement) -> None:
     assert load_supplement(supplement.to_json()) == supplement
@@ -91,7 +91,7 @@ def test_the_ledger_of_a_vendor_without_a_place_says_so(vendor, reason) -> None:
     assert {entry.reason for entry in ledger.entries} == {reason}
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(supplement=strategies.supplements())
 def test_what_is_sent_is_what_the_emulators_take(supplement) -> None:
     for emulator, api in ((HONEYHIVE, "legacy"), (HONEYHIVE, "v1"), (INKEEP, None)):

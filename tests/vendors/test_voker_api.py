@@ -6,7 +6,7 @@ import json
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmtee import registry
@@ -67,6 +67,7 @@ def names() -> st.SearchStrategy[str]:
     return st.text(min_size=1, max_size=12) | st.sampled_from(ODD_NAMES)
 
 
+@settings(max_examples=20)
 @given(agent=names(), version=names(), description=st.none() | st.text())
 def test_any_name_reaches_its_own_record(agent, version, description) -> None:
     emulator = EMULATOR
@@ -86,6 +87,7 @@ def test_any_name_reaches_its_own_record(agent, version, description) -> None:
     assert list(emulator.versions) == [(made.agent_name, created.agent_version_name)]
 
 
+@settings(max_examples=20)
 @given(properties=strategies.json_objects() | st.just({"a": float("nan"), "b": {1, 2}}))
 def test_any_properties_are_stored(properties) -> None:
     emulator = EMULATOR
@@ -241,6 +243,7 @@ def test_a_background_call_makes_the_same_request_as_a_direct_one() -> None:
         )
 
 
+@settings(max_examples=20)
 @given(
     request=st.builds(
         VendorRequest,
