@@ -23,10 +23,11 @@ from llmtee.testing.emulators import (
 )
 
 FAST = Tuning(
-    retry=RetryPolicy(initial=0.002, jitter=0.002, maximum=0.02, attempts=4),
+    retry=RetryPolicy(initial=0.002, jitter=0.002, maximum=0.02),
     quiet=0.0,
     breaker_failures=1000,
 )
+GIVING_UP = replace(FAST, retry=RetryPolicy(initial=0.002, jitter=0.002, attempts=4))
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +182,7 @@ class MovedClock:
 
 def test_an_unknown_target_is_waited_for_and_then_a_dead_letter(make: Any, emulators: Any) -> None:
     clock = MovedClock()
-    tee = make("honeyhive", "inkeep", tuning=replace(FAST, clock=clock))
+    tee = make("honeyhive", "inkeep", tuning=replace(GIVING_UP, clock=clock))
     given = tee.feedback("0198f000-0000-7000-8000-000000000000", True)
     assert tee.flush(0.2)["honeyhive"].pending == 1
     assert not emulators["honeyhive"].requests

@@ -105,6 +105,20 @@ def test_a_call_survives_the_process(make_tee, emulator) -> None:
     assert "p" in emulator.people
 
 
+def test_a_call_without_an_answer_is_sent_again_and_an_event_is_not(make_tee, emulator) -> None:
+    emulator.always(faults.hang())
+    tee = make_tee()
+    Background(tee).people.create("p")
+    Background(tee).events.create("llm", EVENT, "s", agent="a")
+    hung = ("/api/v1/people", "/api/v1/events")
+    assert emulator.wait_for(lambda: {one.path for one in emulator.requests} >= {*hung}, 30)
+    tee.close(0.1)
+    emulator.always(None)
+    report = make_tee().flush(30)
+    assert (report["voker"].delivered, report["voker"].unknown) == (1, 1)
+    assert "p" in emulator.people
+
+
 def test_events_reach_every_vendor_and_requests_only_theirs(make_tee, emulator) -> None:
     with HoneyHiveEmulator() as hive:
         others = (
