@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from llmtee.testing.emulators import (
     VokerEmulator,
     faults,
 )
+from llmtee.voker import Background
 
 FAST = Tuning(
     retry=RetryPolicy(initial=0.002, jitter=0.002, maximum=0.02),
@@ -200,10 +202,12 @@ def test_a_target_that_comes_late_is_still_found(make: Any, emulators: Any) -> N
     tee = make("honeyhive", "inkeep")
     call = answered()
     tee.feedback(call.id, True)
-    assert tee.flush(0.2)["inkeep"].pending == 1
+    tee.usage("s-1", "opened", of="session")
+    assert tee.flush(0.2)["inkeep"].pending == 2
+    assert not emulators["honeyhive"].requests
     tee.record(call)
     report = tee.flush(30)
-    assert report["honeyhive"].delivered == report["inkeep"].delivered == 2
+    assert report["honeyhive"].delivered == report["inkeep"].delivered == 3
 
 
 def test_what_became_of_the_target_becomes_of_the_feedback(make: Any, emulators: Any) -> None:
@@ -293,3 +297,47 @@ def test_what_is_redacted_in_an_event_is_found_by_its_new_name(
     assert about["feedback"] == {"rating": "positive"}
     assert len(emulators["inkeep"].feedback) == 1
     assert session not in repr([one.body for one in emulators["honeyhive"].requests])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_fails_each_record_is_in_one_place_and_none_overtakes(
+    make: Any, emulators: Any, seed: int
+) -> None:
+    random = Random(seed)
+    bad = (faults.status(503), faults.status(429), faults.reset("before"), faults.reset("after"))
+    for name in ("voker", "honeyhive", "inkeep"):
+        emulators[name].script(*random.choices((*bad, faults.ok()), k=30))
+    tee = make("voker", "honeyhive", "inkeep")
+    voker, calls, recorded = Background(tee), [], 0
+    last: dict[str, str] = {}
+    for number in range(60):
+        recorded += 1
+        kind = random.choice(("call", "rating", "rating", "metric", "usage", "session", "person"))
+        if kind == "person":
+            voker.people.create(f"p-{number}", {"number": number})
+        elif kind == "call" or not calls:
+            calls.append(tee.record(answered(f"answer {number}", session=f"s-{number % 5}")))
+        elif kind == "rating":
+            target = random.choice(calls)
+            tee.feedback(target, random.random() < 0.5, comment=str(number))
+            last[target] = str(number)
+        elif kind == "metric":
+            tee.metric(random.choice(calls), f"score-{number}", number)
+        elif kind == "usage":
+            tee.usage(random.choice(calls), f"action-{number}")
+        else:
+            tee.usage(f"s-{number % 5}", "opened", of="session")  # may well be its first record
+    for number in range(5):
+        recorded += 1
+        calls.append(tee.record(answered("the last", session=f"s-{number}")))
+    report = tee.flush(60)
+    assert report.ok, report
+    for counts in report.exporters.values():
+        assert counts.total == recorded
+    for target, comment in last.items():
+        if target in emulators["honeyhive"].events:
+            assert emulators["honeyhive"].events[target]["feedback"]["comment"] == comment
+    known = emulators["honeyhive"].sessions.keys()
+    missed = [one.body["event_id"] for one in emulators["honeyhive"].requests if one.status == 404]
+    assert not {*missed} & {*known, *calls}

@@ -19,6 +19,8 @@ UNKNOWN_SECONDS = 60.0
 """How long a target that is not in the event log is waited for: another process may just be writing it."""
 _SHORTEST, _LONGEST = 0.02, 5.0
 """Seconds between two looks; the longer an annotation waits, the longer."""
+_LAST = 2**62
+"""Behind every event of a log."""
 
 Assemble = Callable[[Work], Conversation | None]
 
@@ -72,17 +74,14 @@ def unsettled(
         return _later(
             work, f"waits for what was said before of {annotation.target!r:.80}", now, age
         )
-    target: str | None = annotation.target
-    if annotation.target_type != "event":
-        session = annotation.session
-        target = None if session is None else log.newest(session, work.last_seq)
-    state = None if target is None else log.outcome(exporter.name, target)
+    awaited = _awaited(log, annotation, work)
     of = f"the {annotation.target_type} {annotation.target!r:.80}"
-    if state is None and annotation.target_type == "event" and log.event(annotation.target) is None:
+    if awaited is None and annotation.target_type != "message":
         if age < UNKNOWN_SECONDS:
             return _later(work, f"waits for {of}, which is not in the event log", now, age)
         if exporter.vendor.grain == "conversation":
             return dead(exporter, work, f"{of} is not in the event log", now)
+    state = None if awaited is None else log.outcome(exporter.name, awaited)
     if state in ("pending", "open"):
         return _later(work, f"waits until {of} is delivered", now, age)
     if annotation.target_type != "event" and exporter.vendor.grain == "event":
@@ -92,6 +91,15 @@ def unsettled(
     if state == "skipped":
         return Settlement(work, "skipped", f"{of} was not sent")
     return None
+
+
+def _awaited(log: EventLog, annotation: Annotation, work: Work) -> str | None:
+    """The event that must be at the vendor first: the target; of a session, what came last before the annotation."""
+    if annotation.target_type == "event":
+        return annotation.target if log.event(annotation.target) is not None else None
+    if annotation.session is None:
+        return None
+    return log.newest(annotation.session, work.last_seq) or log.newest(annotation.session, _LAST)
 
 
 def _later(work: Work, reason: str, now: float, age: float) -> Settlement:
@@ -105,7 +113,7 @@ def _whole(session: str) -> Work:
         key=f"session:{session}",
         segment=0,
         after_seq=0,
-        last_seq=2**62,
+        last_seq=_LAST,
         events=0,
         attempts=0,
         first_at=None,
