@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 
 from llmtee._data_files import data_dir
-from llmtee.model import Conversation, Item
+from llmtee.model import Conversation, Item, Supplement
 from llmtee.testing import strategies
 
 
@@ -28,6 +28,12 @@ def test_what_is_written_satisfies_the_schema(item: Item) -> None:
     schema(name).validate(item.to_json())
 
 
+@settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
+@given(supplement=strategies.supplements())
+def test_supplements_satisfy_theirs(supplement: Supplement) -> None:
+    schema("supplement").validate(supplement.to_json())
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -36,6 +42,7 @@ def test_what_is_written_satisfies_the_schema(item: Item) -> None:
         ("event", {"kind": "span", "id": "1"}),
         ("event", {"kind": "step", "id": 1}),
         ("conversation", {"kind": "conversation"}),
+        ("supplement", {"kind": "annotation"}),
         ("conversation", {"kind": "conversation", "id": "1", "messages": [{"parts": []}]}),
     ],
 )

@@ -33,3 +33,17 @@ def test_the_pure_core_works_without_the_wire() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "1 True"
+
+
+def test_a_tee_imports_its_http_library_in_the_thread_that_makes_it() -> None:
+    """A background thread would leave it half imported for a moment, for others to stumble over."""
+    code = (
+        "import sys, llmtee\n"
+        "there = lambda: 'httpx' in sys.modules\n"
+        "exporters = [llmtee.HoneyHive(api_key='k', project='p')]\n"
+        "recording = llmtee.Tee(exporters, deliver=False); before = there()\n"
+        "delivering = llmtee.Tee(exporters); print(before, there())\n"
+        "recording.close(); delivering.close()"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False True"

@@ -17,7 +17,7 @@ from pydantic import SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from llmtee import jsontext, registry
-from llmtee.model import Conversation, Event
+from llmtee.model import Conversation, Event, Supplement
 from llmtee.spec import Env, Vendor
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,6 +31,7 @@ def generated() -> dict[str, str]:
     return {
         "schemas/canonical/event.json": _schema("llmtee event", Event),
         "schemas/canonical/conversation.json": _schema("llmtee conversation", Conversation),
+        "schemas/canonical/supplement.json": _schema("llmtee supplement", Supplement),
         "docs/vendors.md": "\n".join([*_vendors_page(), ""]),
         **{
             name: formats_page.filled((ROOT / name).read_text(encoding="utf-8"))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from llmtee.functions import explain as explain
     from llmtee.functions import parse as parse
     from llmtee.functions import render as render
+    from llmtee.model import Annotation as Annotation
     from llmtee.model import Conversation as Conversation
     from llmtee.model import Message as Message
     from llmtee.model import ModelCall as ModelCall
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from llmtee.vendors.voker import Voker as Voker
 
 _HOMES = {
+    "Annotation": "llmtee.model",
     "ConfigError": "llmtee.errors",
     "Conversation": "llmtee.model",
     "Detection": "llmtee.bulk",
@@ -64,6 +66,7 @@ _HOMES = {
 }
 
 __all__ = [  # sorted; a test compares it with what is there
+    "Annotation",
     "ConfigError",
     "Conversation",
     "Detection",

@@ -6,8 +6,16 @@
     │   └── UnknownName         no such vendor or format (lists those there are)
     ├── InputError              a record or payload cannot be read (names source, line and JSON path)
     ├── RenderError             an item has no valid shape at a vendor (names the field)
-    └── EventLogError           the event log cannot be used (names the directory)
-        └── NewerEventLog       a newer llmtee wrote it
+    ├── EventLogError           the event log cannot be used (names the directory)
+    │   └── NewerEventLog       a newer llmtee wrote it
+    └── ApiError                a direct call of a vendor's API failed (has status, type, method and path)
+        ├── ApiUnreachable      there was no answer, or none that is the vendor's
+        ├── ApiUnauthorised     the key is refused
+        ├── ApiUnavailable      the vendor cannot answer now, however often it was asked
+        ├── ApiNotFound         the call names something that the vendor does not have
+        └── ApiRejected         the vendor refuses what the call says (names the field where the answer does)
+
+A vendor's own errors, such as ``llmtee.voker.AgentNotFound``, are kinds of ``ApiNotFound`` and ``ApiRejected``.
 
 This module imports nothing from llmtee, so that every layer may raise from it.
 """
@@ -16,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class LlmteeError(Exception):
@@ -94,3 +103,59 @@ class EventLogError(LlmteeError):
 
 class NewerEventLog(EventLogError):
     """A newer llmtee wrote the event log. Waiting does not help."""
+
+
+class ApiError(LlmteeError):
+    """A direct call of a vendor's API failed.
+
+    Attributes:
+        reason: what is wrong, in the vendor's words where it said something.
+        status: the HTTP status; ``None`` where there was no answer.
+        type: the vendor's own name of the error, where the answer has one.
+        method: of the request, such as ``GET``.
+        path: of the request, percent-encoded.
+        retry_after: seconds that the vendor asks to wait, where it says so.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        method: str,
+        path: str,
+        status: int | None = None,
+        type: str | None = None,  # noqa: A002 - the vendors' word for it
+        retry_after: float | None = None,
+    ) -> None:
+        self.reason, self.method, self.path = reason, method, path
+        self.status, self.type, self.retry_after = status, type, retry_after
+        place = f"{method} {path}: "
+        super().__init__(f"{place}{reason}" if status is None else f"{place}{status}: {reason}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        names = ("method", "path", "status", "type", "retry_after")
+        return _rebuild_api_error, (type(self), self.reason, {n: getattr(self, n) for n in names})
+
+
+def _rebuild_api_error(kind: type[ApiError], reason: str, attributes: dict[str, Any]) -> ApiError:
+    return kind(reason, **attributes)
+
+
+class ApiUnreachable(ApiError):
+    """There was no answer, or none that is the vendor's: no connection, a timeout, a page of something else."""
+
+
+class ApiUnauthorised(ApiError):
+    """The vendor refuses the key."""
+
+
+class ApiUnavailable(ApiError):
+    """The vendor cannot answer now: it is overloaded, limits the rate, or fails by itself."""
+
+
+class ApiNotFound(ApiError):
+    """The call names something that the vendor does not have."""
+
+
+class ApiRejected(ApiError):
+    """The vendor refuses what the call says."""

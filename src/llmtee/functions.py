@@ -16,8 +16,26 @@ from llmtee.assembly import assemble, fit
 from llmtee.errors import InputError, UnknownName, UsageError
 from llmtee.fidelity import Ledger, explain_encoding, explain_fitting, explain_rendering
 from llmtee.formats import records
-from llmtee.model import Conversation, EventBase, Item, ModelCall, Step
-from llmtee.spec import ExporterSettings, Format, Note, Request, Vendor, WireItem, outgoing
+from llmtee.model import (
+    Annotation,
+    Conversation,
+    EventBase,
+    Item,
+    ModelCall,
+    Step,
+    Supplement,
+    SupplementBase,
+)
+from llmtee.spec import (
+    ExporterSettings,
+    Format,
+    Note,
+    Request,
+    Vendor,
+    WireItem,
+    outgoing,
+    supplement_out,
+)
 
 __all__ = ["Rendered", "assemble", "explain", "parse", "render"]
 
@@ -138,7 +156,10 @@ def parse(payload: Any, name: str) -> list[Item]:
 
 
 def explain(
-    item: Item | Iterable[Item], vendor: str | ExporterSettings, *, carry: bool | None = None
+    item: Item | Supplement | Iterable[Item],
+    vendor: str | ExporterSettings,
+    *,
+    carry: bool | None = None,
 ) -> Ledger:
     """Which values of an item, or of several, a vendor keeps, parks or loses, and why.
 
@@ -151,7 +172,7 @@ def explain(
     too: a carry holds what was rendered, and that is the conversation.
 
     Args:
-        item: an event, a conversation, or several.
+        item: an event, a conversation, or several of them; or a supplement, such as an ``Annotation``.
         vendor: a name, or settings.
         carry: as in `render`. What only the carry gives back is parked.
 
@@ -159,6 +180,8 @@ def explain(
         UnknownName: no vendor and no format has that name.
         UsageError: the format can only be read.
     """
+    if isinstance(item, SupplementBase):
+        return _explain_supplement(item, *_vendor(vendor, carry))
     # pydantic's models are iterable, over their fields.
     items = [item] if isinstance(item, EventBase | Conversation) else list(item)
     if isinstance(vendor, str) and vendor in written_formats():
@@ -175,6 +198,25 @@ def explain(
             if not isinstance(one, Conversation)
         ]
     return Ledger.merged(ledgers)
+
+
+def _explain_supplement(
+    item: Supplement, vendor: Vendor[Any], settings: ExporterSettings
+) -> Ledger:
+    sent = item
+    if isinstance(item, Annotation) and item.message is None and item.target_type != "message":
+        # Which message its target made is known when it is delivered; here any will do.
+        sent = item.model_copy(update={"message": "the target's message"})
+    wire = supplement_out(vendor, sent, settings).wire
+    return explain_rendering(
+        item,
+        wire.body,
+        lambda body: [] if vendor.read_supplement is None else [vendor.read_supplement(body)],
+        free_form=vendor.free_form,
+        reasons=vendor.reasons,
+        notes=wire.notes,
+        skip=wire.skip,
+    )
 
 
 def written_formats() -> list[str]:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from llmtee import jsontext
 from llmtee.assembly import Session
 from llmtee.delivery import Exporter, Tuning
+from llmtee.delivery.recent import Recent
 from llmtee.delivery.render import Render
 from llmtee.eventlog import (
     CANONICAL,
@@ -51,7 +52,7 @@ class Desk:
         """A process begins."""
         self.log.recover(self.exporter.name, repeat=True)
         self.claimed.clear()
-        self.conversations = Render(self.exporter, self.log, _raise)._conversations
+        self.conversations = Render(self.exporter, self.log, _raise, Recent())._conversations
 
     def claim(self, limit: int = 9) -> list[Work]:
         """Claims what there is."""
@@ -457,7 +458,7 @@ def test_no_damaged_byte_makes_a_wrong_conversation(stored: Desk, call: Make) ->
         stored.log._db.execute(
             "INSERT OR REPLACE INTO states VALUES ('s', 'acme-upserts', 3, ?)", (broken,)
         )
-        stored.conversations = Render(stored.exporter, stored.log, _raise)._conversations
+        stored.conversations = Render(stored.exporter, stored.log, _raise, Recent())._conversations
         assert stored.conversations.of(work)[0] == right
     # All but where the bit says nothing, as some at the very end.
     assert len(content) - 8 <= stored.log.discarded() <= len(content)

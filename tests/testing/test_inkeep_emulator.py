@@ -257,7 +257,11 @@ def test_feedback_is_kept_with_its_message(client: httpx.Client) -> None:
 
 def test_events_name_what_they_are_about(emulator: InkeepEmulator, client: httpx.Client) -> None:
     event = {"type": "chat_shared", "entityType": "conversation", "conversationId": "c1"}
+    assert client.post("/events", json=event).status_code == 404
+    assert client.post("/conversations", json=body()).status_code == 200
     assert client.post("/events", json=event).status_code == 200
+    of_message = {"type": "copied", "entityType": "message", "messageId": "unknown"}
+    assert client.post("/events", json=of_message).status_code == 404
     assert client.post("/events", json={**event, "entityType": "message"}).status_code == 422
     assert [one["type"] for one in emulator.events] == ["chat_shared"]
 

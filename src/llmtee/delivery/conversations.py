@@ -20,6 +20,9 @@ _FORM = b"\x01"
 _MEMORY_FACTOR = 16
 """Bytes that a session takes in memory, for each byte of its state as JSON. Measured: 16 to 19."""
 
+_LAST = 2**62
+"""Behind every event of a log."""
+
 
 @dataclass(slots=True)
 class _Live:
@@ -84,6 +87,10 @@ class Conversations:
             return following(whole, sent, work.segment), state
         fields = {"id": conversation_id(work.session, work.segment), "segment": work.segment}
         return whole.model_copy(update=fields), state
+
+    def whole(self, session: str) -> Conversation | None:
+        """All of a session, as far as the event log has it; ``None`` when there is nothing in it."""
+        return _shown(self._advanced(session, _LAST, None).session)
 
     def _advanced(self, name: str, upto: int, live: _Live | None) -> _Live:
         """The session with all of its events up to there, and no other."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from llmtee import jsontext, registry
 from llmtee.assembly import fit
-from llmtee.eventlog import CANONICAL, END, Entry, Record
-from llmtee.model import Conversation, Event, Item
+from llmtee.eventlog import CANONICAL, END, SUPPLEMENT, Entry, Record
+from llmtee.model import Conversation, Event, Item, load_supplement
 from llmtee.model.snapshot import taken
 
 Decoder = Callable[[str, object], list[Item]]
@@ -30,6 +30,8 @@ def decode(record: Record, decoder: Decoder = decode_by_registry) -> list[Entry]
         session = jsontext.loads(record.payload)
         return [Entry(record.id, session, "end", END, b"", record.recorded_at)]
     try:
+        if record.format == SUPPLEMENT:
+            return [_supplement_entry(record)]
         items = decoder(record.format, taken(jsontext.loads(record.payload)))
         events = [_timed(event, record) for event in events_of(items)]
     except Exception as error:  # noqa: BLE001 - formats may be third-party, and input may be anything
@@ -64,6 +66,18 @@ def _entry(event: Event, record: Record) -> Entry:
         payload=event.to_json_text(),
         recorded_at=record.recorded_at,
         event=event,
+    )
+
+
+def _supplement_entry(record: Record) -> Entry:
+    supplement = load_supplement(jsontext.loads(record.payload))
+    return Entry(
+        id=record.id,
+        session=supplement.order,
+        kind="event",
+        format=SUPPLEMENT,
+        payload=record.payload,
+        recorded_at=record.recorded_at,
     )
 
 

@@ -6,15 +6,17 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 
+from llmtee import jsontext
 from llmtee.delivery.conversations import Conversations
 from llmtee.delivery.exporter import Exporter
 from llmtee.delivery.letter import dead
 from llmtee.delivery.parcel import Parcel
 from llmtee.delivery.recent import Recent
+from llmtee.delivery.target import in_session, on_message, unsettled
 from llmtee.errors import EventLogError
-from llmtee.eventlog import EventLog, Settlement, Work
-from llmtee.model import Conversation, Event
-from llmtee.spec import outgoing
+from llmtee.eventlog import SUPPLEMENT, Entry, EventLog, Settlement, Work
+from llmtee.model import Annotation, Item, Supplement, load_supplement
+from llmtee.spec import Outgoing, outgoing, supplement_out
 
 
 class Render:
@@ -42,21 +44,51 @@ class Render:
             return buried(self._exporter, work, error)
 
     def _rendered(self, work: Work) -> Parcel | Settlement:
-        item: Conversation | Event | None
         if work.session is None:
-            item = event_of(self._log, work, self._recent)
+            leaving = self._one(work)
         else:
-            item, state = self._conversations.of(work)
+            conversation, state = self._conversations.of(work)
             work = replace(work, state=state)
-        if item is None:
-            reason = "nothing to send: the session holds no message that was not sent before"
-            return Settlement(work, "skipped", reason)
-        leaving = outgoing(self._exporter.vendor, item, self._exporter.settings)
+            if conversation is None:
+                reason = "nothing to send: the session holds no message that was not sent before"
+                return Settlement(work, "skipped", reason)
+            leaving = self._outgoing(conversation)
+        if isinstance(leaving, Settlement):
+            return leaving
         self._exporter.complaints.add(leaving.failures)
         wire = leaving.wire
         if wire.body is None:
             return Settlement(work, "skipped", wire.skip or "the vendor has no place for it")
         return Parcel(work, wire)
+
+    def _outgoing(self, item: Item) -> Outgoing[Item]:
+        return outgoing(self._exporter.vendor, item, self._exporter.settings)
+
+    def _one(self, work: Work) -> Outgoing[Item] | Outgoing[Supplement] | Settlement:
+        """What leaves of an event or a supplement, or why nothing does."""
+        event = self._recent.get(work.id)
+        if event is None:
+            entry = self._log.entry(work)
+            if entry.format == SUPPLEMENT:
+                return self._supplement(work, entry)
+            event = self._recent.load(entry)
+        return self._outgoing(event)
+
+    def _supplement(self, work: Work, entry: Entry) -> Outgoing[Supplement] | Settlement:
+        vendor, settings = self._exporter.vendor, self._exporter.settings
+        supplement = load_supplement(jsontext.loads(entry.payload))
+        if not isinstance(supplement, Annotation) or vendor.supplement is None:
+            return supplement_out(vendor, supplement, settings)
+        placed = in_session(self._log, supplement)
+        # Whether there is a place for it does not hang on what has become of its target.
+        whole = placed.model_copy(update={"message": placed.message or placed.target})
+        leaving = supplement_out(vendor, whole, settings)
+        if leaving.wire.body is None:
+            return leaving
+        held = unsettled(self._exporter, self._log, placed, work, entry)
+        if held is not None or vendor.grain == "event":
+            return held or leaving
+        return supplement_out(vendor, on_message(placed, self._conversations.whole), settings)
 
 
 def buried(exporter: Exporter, work: Work, error: BaseException) -> Settlement:
@@ -64,8 +96,3 @@ def buried(exporter: Exporter, work: Work, error: BaseException) -> Settlement:
     text = "".join(traceback.format_exception(error))
     reason = f"a bug, not the vendor's word: {text}"
     return dead(exporter, work, reason, exporter.tuning.clock())
-
-
-def event_of(log: EventLog, work: Work, recent: Recent) -> Event:
-    """The event of a unit of work."""
-    return recent.get(work.id) or recent.load(log.entry(work))

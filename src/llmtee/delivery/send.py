@@ -11,6 +11,9 @@ from llmtee.errors import ConfigError
 from llmtee.eventlog import EventLog, Work
 from llmtee.spec import Exchange, Request
 
+_IDEMPOTENT = ("PUT", "DELETE")
+"""Sent twice is sent once, by RFC 9110 §9.2.2, whatever the vendor recognises of its other requests."""
+
 
 class Send:
     """Sends for one exporter."""
@@ -25,7 +28,7 @@ class Send:
         ``None`` when it cannot be sent as the exporter is configured: that pauses the exporter, and the gate was told.
         """
         try:
-            if works:
+            if works and request.method not in _IDEMPOTENT:
                 # So that a crash from here on is known to leave the outcome unknown.
                 self._log.sending(self._exporter.name, works)
             if self._transport is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from llmtee.delivery.addressed import (
@@ -94,6 +94,16 @@ class HttpTransport:
         await self._wire.close()
 
 
+def load_transport(exporter: Exporter) -> None:
+    """Imports the HTTP library of an exporter's settings, in the caller's thread.
+
+    In a thread of its own, while the application goes on, it could be met half imported: OpenAI's SDK, for one, looks at
+    ``sys.modules["httpx"]`` during each call, and would fail.
+    """
+    if exporter.tuning.transport is None:
+        _wire_class(exporter)
+
+
 def open_transport(exporter: Exporter) -> Transport:
     """The transport that an exporter's settings name.
 
@@ -132,11 +142,15 @@ async def read_bounded(chunks: AsyncIterator[bytes]) -> tuple[bytes, bool]:
 
 
 def _wire(exporter: Exporter) -> Wire:
+    return _wire_class(exporter)(exporter)
+
+
+def _wire_class(exporter: Exporter) -> Callable[[Exporter], Wire]:
     # Imported when they are used: each takes a while, and one of them may not be installed.
     if exporter.settings.transport == "aiohttp":
         from llmtee.delivery.http_aiohttp import AiohttpWire  # noqa: PLC0415
 
-        return AiohttpWire(exporter)
+        return AiohttpWire
     from llmtee.delivery.http import HttpxWire  # noqa: PLC0415
 
-    return HttpxWire(exporter)
+    return HttpxWire

@@ -7,6 +7,7 @@ from llmtee.eventlog.operation import Located, Location, Mended, Period, Replaye
 from llmtee.eventlog.protocol import (
     CANONICAL,
     END,
+    SUPPLEMENT,
     Counts,
     DeadLetter,
     Entry,
@@ -30,6 +31,7 @@ from llmtee.eventlog.sqlite import SqliteLog, existing_log
 __all__ = [
     "CANONICAL",
     "END",
+    "SUPPLEMENT",
     "Bell",
     "Counts",
     "DeadLetter",

@@ -210,7 +210,7 @@ class _Mover:
     def _events(self, session: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         """What a segment covers, in memory."""
         return self._memory.execute(
-            "SELECT id, session, kind, recorded_at, error FROM events "
+            "SELECT id, session, kind, format, recorded_at, error FROM events "
             "WHERE session = ? AND seq > ? AND seq <= ? AND kind = 'event' ORDER BY seq",
             (session, values["after_seq"], values["last_seq"]),
         ).fetchall()

@@ -23,6 +23,25 @@ def entry(db: sqlite3.Connection, work: Work) -> Entry:
     return Entry(*row)
 
 
+def event(db: sqlite3.Connection, event_id: str) -> Entry | None:
+    """The event of that id."""
+    row = db.execute(
+        f"SELECT {_ENTRY} FROM events WHERE id = ? AND kind = 'event'",  # noqa: S608 - names of this module's own
+        (event_id,),
+    ).fetchone()
+    return None if row is None else Entry(*row)
+
+
+def newest(db: sqlite3.Connection, session: str, before: int) -> str | None:
+    """The id of a session's newest event among those before a place."""
+    row = db.execute(
+        "SELECT id FROM events WHERE session = ? AND seq < ? AND kind = 'event' "
+        "ORDER BY seq DESC LIMIT 1",
+        (session, before),
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def next_due(db: sqlite3.Connection, exporter: str, after: float) -> float | None:
     """When the next pending unit is due that was not due at ``after``."""
     row = db.execute(

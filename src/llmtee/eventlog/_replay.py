@@ -12,7 +12,7 @@ from typing import Any
 
 from llmtee.eventlog import _intake, _work
 from llmtee.eventlog.operation import Period, Replayed
-from llmtee.eventlog.protocol import Subscription
+from llmtee.eventlog.protocol import SUPPLEMENT, Subscription
 
 _LEFT_OUT = "recorded before the exporter was added, and left out of a replay"
 _IN_PERIOD = (
@@ -111,7 +111,7 @@ def _earlier(db: sqlite3.Connection, exporter: str, first: int | None) -> list[t
         return []
     db.execute("UPDATE exporters SET start = ? WHERE name = ?", (first - 1, exporter))
     return db.execute(
-        "SELECT seq, id, session, kind, recorded_at, error FROM events WHERE seq >= ? AND seq <= ? ORDER BY seq",
+        "SELECT seq, id, session, kind, format, recorded_at, error FROM events WHERE seq >= ? AND seq <= ? ORDER BY seq",
         (first, start),
     ).fetchall()
 
@@ -126,7 +126,7 @@ def _add_events(db: sqlite3.Connection, subscription: Subscription, values: dict
         )
     }
     for row in _earlier(db, exporter, min(wanted, default=None)):
-        seq, event_id, _, kind, at, _ = row
+        seq, event_id, _, kind, _, at, _ = row
         if seq in wanted:
             _work.take_entry(db, subscription, row)
         elif kind != "end":
@@ -153,8 +153,8 @@ def _add_conversations(
     left_out: dict[str, tuple[int, float]] = {}
     added = 0
     for row in rows:
-        seq, event_id, session, kind, at, _ = row
-        if kind == "undecodable":
+        seq, event_id, session, kind, format_name, at, _ = row
+        if kind == "undecodable" or format_name == SUPPLEMENT:
             if session in sessions:
                 _work.take_entry(db, subscription, row)
                 added += 1

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from llmtee import jsontext
-from llmtee.eventlog.protocol import DeadLetter, Settlement, Subscription, Work
+from llmtee.eventlog.protocol import SUPPLEMENT, DeadLetter, Settlement, Subscription, Work
 
 _RESEND = "the process ended while the answer was awaited"
 _KEYS = 128
@@ -43,7 +43,7 @@ def take(db: sqlite3.Connection, subscription: Subscription, limit: int) -> int:
     if subscription.grain == "event":
         return _take_events(db, subscription, limit)
     rows = db.execute(
-        "SELECT seq, id, session, kind, recorded_at, error FROM events "
+        "SELECT seq, id, session, kind, format, recorded_at, error FROM events "
         "WHERE seq > (SELECT position FROM exporters WHERE name = ?) ORDER BY seq LIMIT ?",
         (subscription.exporter, limit),
     ).fetchall()
@@ -75,7 +75,7 @@ def _take_events(db: sqlite3.Connection, subscription: Subscription, limit: int)
         (subscription.exporter, event_key(""), subscription.ordered, first, last),
     )
     rows = db.execute(
-        "SELECT seq, id, session, kind, recorded_at, error FROM events "
+        "SELECT seq, id, session, kind, format, recorded_at, error FROM events "
         "WHERE seq > ? AND seq <= ? AND kind = 'undecodable' ORDER BY seq",
         (first, last),
     ).fetchall()
@@ -86,13 +86,13 @@ def _take_events(db: sqlite3.Connection, subscription: Subscription, limit: int)
 
 
 def take_entry(db: sqlite3.Connection, subscription: Subscription, row: tuple[Any, ...]) -> None:
-    """Turns an entry (number, id, session, kind, time, error) into work."""
-    seq, event_id, session, kind, at, error = row
+    """Turns an entry (number, id, session, kind, format, time, error) into work."""
+    seq, event_id, session, kind, format_name, at, error = row
     if kind == "undecodable":
         _insert_event(db, subscription.exporter, event_id, seq, at, error=error)
         letter = DeadLetter(subscription.exporter, event_id, 0, at, error)
         _store_letter(db, event_key(event_id), letter)
-    elif subscription.grain == "event":
+    elif subscription.grain == "event" or format_name == SUPPLEMENT:
         if kind == "event":
             in_order_of = session if subscription.ordered else None
             _insert_event(db, subscription.exporter, event_id, seq, at, in_order_of=in_order_of)

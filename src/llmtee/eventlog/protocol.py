@@ -17,6 +17,8 @@ from llmtee.model import Event
 
 CANONICAL = "llmtee"
 """The format of what is stored as canonical JSON."""
+SUPPLEMENT = "supplement"
+"""The format of a supplement (see ``llmtee.model.supplement``): delivered by itself, also where conversations are."""
 END = "end-of-session"
 """The format of the marker that closes the session of its payload."""
 
@@ -321,6 +323,12 @@ class EventLog(Protocol):
 
     def discarded(self) -> int:
         """How many states could not be read since the log was made."""
+
+    def event(self, event_id: str) -> Entry | None:
+        """The event of that id, as far as it was decoded and is kept."""
+
+    def newest(self, session: str, before: int) -> str | None:
+        """The id of the newest event of a session that was taken in before the ``before``-th."""
 
     def sending(self, exporter: str, works: Iterable[Work]) -> None:
         """Notes that a request with these leaves now."""

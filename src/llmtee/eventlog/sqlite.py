@@ -331,6 +331,16 @@ class SqliteLog:
             _states.discard(db, state)
 
     @_guarded
+    def event(self, event_id: str) -> Entry | None:
+        """The event of that id."""
+        return _queries.event(self._db, event_id)
+
+    @_guarded
+    def newest(self, session: str, before: int) -> str | None:
+        """The newest event of a session before a place."""
+        return _queries.newest(self._db, session, before)
+
+    @_guarded
     def sending(self, exporter: str, works: Iterable[Work]) -> None:
         """Notes that a request with these leaves now."""
         with self._database.transaction() as db:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from llmtee.errors import LlmteeError
 from llmtee.fidelity._ledger import Change, Entry, Ledger, Status
 from llmtee.fidelity._values import Path, compare, example, leaves, plain
-from llmtee.model import Item
+from llmtee.model import Item, Supplement
 
 NO_FIELD = "the vendor has no field for it"
 CHANGED = "it comes back changed"
@@ -33,9 +33,9 @@ class NoteLike(Protocol):
 
 
 def explain_rendering(
-    item: Item,
+    item: Item | Supplement,
     body: Any,
-    parse: Callable[[Any], list[Item]],
+    parse: Callable[[Any], Sequence[Item | Supplement]],
     *,
     free_form: Iterable[str] = (),
     reasons: Mapping[str, str] | None = None,
@@ -149,7 +149,9 @@ def _empty(holder: Any, steps: Sequence[str]) -> None:
         _empty(value, rest)
 
 
-def _read_back(item: Item, body: Any, parse: Callable[[Any], list[Item]]) -> dict[str, Any] | None:
+def _read_back(
+    item: Item | Supplement, body: Any, parse: Callable[[Any], Sequence[Item | Supplement]]
+) -> dict[str, Any] | None:
     """The item's counterpart in what ``parse`` reads: the one with its id, else the first of its kind."""
     try:
         found = [back for back in parse(body) if back.kind == item.kind]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, TypeAlias
 
-from llmtee.model import Item
+from llmtee.model import Item, Supplement
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where a leaf stands: keys and list positions."""
@@ -31,7 +31,7 @@ class Whole:
     value: Any
 
 
-def plain(item: Item) -> dict[str, Any]:
+def plain(item: Item | Supplement) -> dict[str, Any]:
     """The item as a tree, without fields at their default. The provider's native block counts as one leaf."""
     tree = item.model_dump(exclude_defaults=True)
     tree.pop("kind")

@@ -30,6 +30,14 @@ from llmtee.model.parts import (
     ToolCallPart,
     ToolResultPart,
 )
+from llmtee.model.supplement import (
+    Annotation,
+    Reason,
+    Supplement,
+    SupplementBase,
+    VendorRequest,
+    load_supplement,
+)
 from llmtee.model.usage import Cost, Usage
 
 Item: TypeAlias = ModelCall | ToolRun | Step | Conversation
@@ -38,6 +46,7 @@ Item: TypeAlias = ModelCall | ToolRun | Step | Conversation
 __all__ = [
     "ROLES",
     "Agent",
+    "Annotation",
     "AnyPart",
     "Branch",
     "Choice",
@@ -57,15 +66,20 @@ __all__ = [
     "OtherPart",
     "Person",
     "PromptTemplate",
+    "Reason",
     "ReasoningPart",
     "RefusalPart",
     "Step",
+    "Supplement",
+    "SupplementBase",
     "TextPart",
     "ToolCallPart",
     "ToolDefinition",
     "ToolResultPart",
     "ToolRun",
     "Usage",
+    "VendorRequest",
     "conversation_id",
     "load_event",
+    "load_supplement",
 ]

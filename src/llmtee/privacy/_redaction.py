@@ -208,9 +208,30 @@ class Redaction(BaseModel):
                 redacted = redacted.model_copy(update=update)
         return redacted, done
 
+    def supplement(self, value: dict[str, Any]) -> Redacted:
+        """Like `record`, for a supplement as JSON: what it is about becomes what `apply` makes of it elsewhere."""
+        joined = {key: value[key] for key in ("target", "message") if key in value}
+        done = self.record({key: value[key] for key in value if key not in joined})
+        if not isinstance(done.value, dict):
+            return done
+        kind = value.get("target_type", "event")
+        for key, told in joined.items():
+            joined[key] = self._renamed(told, "message" if key == "message" else kind)
+        return Redacted({**done.value, **joined}, done.counts, done.failures)
+
     def session(self, session: str) -> str:
         """The name of a session as `apply` leaves it in the events of the session."""
         return str(self.apply({"session": session}).value.get("session", FAILED))
+
+    def _renamed(self, told: Any, kind: str) -> Any:
+        """What the id of an event or a message, or the name of a session, becomes where it stands by itself."""
+        if kind == "session":
+            return self.session(told)
+        if kind == "event":
+            return self.apply({"id": told}).value.get("id", told)
+        message = {"kind": "conversation", "messages": [{"id": told}]}
+        found = self.apply(message).value.get("messages") or [{}]
+        return found[0].get("id", told)
 
     def knowing(self, secrets: tuple[str, ...]) -> Redaction:
         """This, with more ``texts``."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from llmtee.spec.capture import Capture, Recorder
 from llmtee.spec.carrying import carry_of, carrying
 from llmtee.spec.format import Format, Traces
-from llmtee.spec.outgoing import Outgoing, outgoing
+from llmtee.spec.operation import Operation, api_error, plain_error
+from llmtee.spec.outgoing import Outgoing, outgoing, supplement_out
 from llmtee.spec.settings import Encoding, Env, ExporterSettings
 from llmtee.spec.stream import INCOMPLETE, StreamAccumulator, stream_fields
 from llmtee.spec.trimming import middle, trim_middle
@@ -37,6 +38,7 @@ __all__ = [
     "Format",
     "Limits",
     "Note",
+    "Operation",
     "Outgoing",
     "Recorder",
     "Rejected",
@@ -52,12 +54,15 @@ __all__ = [
     "Vendor",
     "Verdict",
     "WireItem",
+    "api_error",
     "carry_of",
     "carrying",
     "error_text",
     "judge_plainly",
     "middle",
     "outgoing",
+    "plain_error",
     "stream_fields",
+    "supplement_out",
     "trim_middle",
 ]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
-from llmtee.model import Item
+from llmtee.model import Item, Supplement
 from llmtee.spec.settings import Encoding, ExporterSettings
 from llmtee.spec.verdict import Verdict
 from llmtee.spec.wire import Exchange, Request, WireItem
@@ -149,5 +149,11 @@ class Vendor(Generic[S]):
     """The request that must succeed before the first write; ``None`` when nothing is needed."""
     prepared: Callable[[Exchange, S, State], State | Verdict] = _keep_state
     """The new state from the answer to ``prepare``, or the verdict of its failure."""
+    supplement: Callable[[Supplement, S], WireItem] | None = None
+    """A supplement to the vendor's shape, or skipped with a reason; ``None`` where the vendor has no place for any. Total,
+    like ``render``. ``pack``, ``judge`` and ``shrink`` get what it gives; a request never holds it beside anything else. It
+    is not asked for another vendor's `VendorRequest`."""
+    read_supplement: Callable[[Any], Supplement] | None = None
+    """The way back, from the body that ``supplement`` gave, for the ledger. Raises ``InputError``."""
     check: Callable[[S], Request] | None = None
     """A harmless request that shows whether key and address are right, for ``llmtee vendors check``."""

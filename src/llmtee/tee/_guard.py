@@ -12,8 +12,8 @@ from llmtee.delivery import Exporter
 from llmtee.delivery.complaints import Complaints
 from llmtee.delivery.decode import decode_by_registry, events_of
 from llmtee.errors import ConfigError
-from llmtee.eventlog import CANONICAL, END
-from llmtee.privacy import Redaction
+from llmtee.eventlog import CANONICAL, END, SUPPLEMENT
+from llmtee.privacy import Redacted, Redaction
 
 _MIN_SECRET = 8
 
@@ -52,6 +52,8 @@ class Guard:
     ) -> list[tuple[str, str, Any]]:
         if format_name == END:
             return [(event_id, END, redaction.session(value))]
+        if format_name == SUPPLEMENT:
+            return [self._stored(redaction, event_id, SUPPLEMENT, redaction.supplement(value))]
         # The pieces of a stream may each hold a part of what must not leave: only the event joins them.
         pieces = isinstance(value, dict) and isinstance(value.get("response"), list | str)
         if format_name == CANONICAL or not (redaction.needs_events or pieces):
@@ -77,7 +79,11 @@ class Guard:
     def _redacted(
         self, redaction: Redaction, event_id: str, format_name: str, value: Any
     ) -> tuple[str, str, Any]:
-        done = redaction.record(value)
+        return self._stored(redaction, event_id, format_name, redaction.record(value))
+
+    def _stored(
+        self, redaction: Redaction, event_id: str, format_name: str, done: Redacted
+    ) -> tuple[str, str, Any]:
         self.complaints.add(done.failures)
         # An id changes only where a path leads to it.
         own = redaction.apply({"id": event_id}).value.get("id", event_id)

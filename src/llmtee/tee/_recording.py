@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from llmtee import jsontext, registry
-from llmtee.eventlog import CANONICAL, END, Record
-from llmtee.model import Agent, Conversation, Event, EventBase, Person
+from llmtee.eventlog import CANONICAL, END, SUPPLEMENT, Record
+from llmtee.model import Agent, Conversation, Event, EventBase, Person, Supplement, SupplementBase
 from llmtee.model._base import Frozen
 from llmtee.model.ids import new_id
 from llmtee.model.snapshot import clean_text, to_json_value
@@ -23,11 +23,12 @@ class Recording(Running):
         super().__init__(*parts, **settings)
         self._seen_formats: set[str] = set()
 
-    def record(self, event: Event | Conversation, *, live: bool = True) -> str:
+    def record(self, event: Event | Conversation | Supplement, *, live: bool = True) -> str:
         """Records a canonical event, or a conversation as the events that it is made of. Never raises.
 
         Args:
-            event: what happened. What it does not say of session, agent and person comes from `session`.
+            event: what happened. What it does not say of session, agent and person comes from `session`. Or a
+                supplement, such as a `VendorRequest`.
             live: whether it just happened: an event without any time then ended now. False for history.
 
         Returns:
@@ -40,6 +41,8 @@ class Recording(Running):
                 scope = _scope.current(self)
                 filled = event if scope is None else scope.fill(event)
                 self._put(event_id, CANONICAL, _canonical(filled), live=live)
+            elif isinstance(event, SupplementBase):
+                self._put(event_id, SUPPLEMENT, _canonical(event), live=live)
             else:
                 self._wrong(f"record takes an event or a conversation, not {type(event).__name__}")
                 value = jsontext.dumps(to_json_value(event))
@@ -176,7 +179,7 @@ class Recording(Running):
             )
 
 
-def _canonical(item: Event | Conversation) -> bytes:
+def _canonical(item: Event | Conversation | Supplement) -> bytes:
     """The item as JSON that ``load_event`` reads: fields at their default may stand there too.
 
     Its values are frozen, so that this is the moment to copy what somebody may still change: the free-form fields.
@@ -187,7 +190,7 @@ def _canonical(item: Event | Conversation) -> bytes:
         return jsontext.dumps(_slowly(item))
 
 
-def _slowly(item: Event | Conversation) -> Any:
+def _slowly(item: Event | Conversation | Supplement) -> Any:
     try:
         return item.to_json()
     except Exception:  # noqa: BLE001 - the same, only worse

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from llmtee.delivery import Engine, Exporter, Hooks, Stats, Tuning, look
 from llmtee.delivery.health import Limited
+from llmtee.delivery.transport import load_transport
 from llmtee.errors import EventLogError
 from llmtee.eventlog import EventLog, SqliteLog, Standings, ring
 from llmtee.eventlog.sharing import HURRY
@@ -68,6 +69,9 @@ class Running:
         """Once it is closed: how it stood then, or why that is not known."""
         self._bugs = self._refused = 0
         self._bug_lines = Limited()
+        if self._delivers:
+            for exporter in exporters:
+                load_transport(exporter)
         _life.add(self)
 
     def _wrong(self, text: str) -> None:

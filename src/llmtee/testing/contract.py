@@ -25,7 +25,17 @@ from pydantic import SecretStr
 from llmtee import jsontext
 from llmtee.assembly import fit
 from llmtee.errors import ConfigError
-from llmtee.model import Choice, Item, Message, ModelCall, Step, TextPart, ToolRun
+from llmtee.model import (
+    Annotation,
+    Choice,
+    Item,
+    Message,
+    ModelCall,
+    Step,
+    Supplement,
+    TextPart,
+    ToolRun,
+)
 from llmtee.spec import (
     Delivered,
     Exchange,
@@ -41,6 +51,7 @@ from llmtee.spec import (
     WireItem,
     carry_of,
     carrying,
+    supplement_out,
 )
 from llmtee.testing import strategies
 
@@ -69,6 +80,8 @@ _examples = settings(
 )
 
 _fewer_examples = settings(_examples, max_examples=40)
+
+_fewest_examples = settings(_examples, max_examples=20)
 
 
 def any_item() -> st.SearchStrategy[Item]:
@@ -194,6 +207,34 @@ class VendorContract:
             assert 1 <= len(request.items) <= self.vendor.limits.items
             small = len(request.content) <= self.vendor.limits.bytes
             assert small or len(request.items) == 1
+
+    @given(
+        supplement=strategies.supplements(),
+        status=st.sampled_from(_STATUSES),
+        content=st.sampled_from(_BODIES),
+    )
+    @_fewest_examples
+    def test_any_supplement_travels_alone_or_says_why_not(
+        self, supplement: Supplement, status: int, content: bytes
+    ) -> None:
+        """A supplement is skipped with a reason, or has a request of its own, reads back, and gets a verdict."""
+        before = supplement.model_copy(deep=True)
+        wire = supplement_out(self.vendor, supplement, self.settings).wire
+        again = supplement_out(self.vendor, supplement, self.settings).wire
+        assert (wire.body, wire.skip) == (again.body, again.skip)
+        assert supplement == before
+        assert (wire.body is None) == (wire.skip is not None)
+        if wire.body is None:
+            return
+        if self.vendor.read_supplement is not None and isinstance(supplement, Annotation):
+            assert self.vendor.read_supplement(wire.body).kind == supplement.kind
+        around = [one for item in _examples_of_each_kind() for one in self._render(item)]
+        requests = [one for one in self._requests([*around, wire]) if wire in one.items]
+        assert [one.items for one in requests] == [(wire,)]
+        exchange = Exchange(requests[0], status=status, content=content)
+        [verdict] = self.vendor.judge(exchange, self.settings)
+        assert isinstance(verdict, VERDICTS)
+        assert status < 300 or not isinstance(verdict, Delivered)
 
     @given(
         item=any_item(),

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from llmtee.model import (
     ROLES,
     Agent,
+    Annotation,
     AnyPart,
     Branch,
     Choice,
@@ -32,15 +33,18 @@ from llmtee.model import (
     OtherPart,
     Person,
     PromptTemplate,
+    Reason,
     ReasoningPart,
     RefusalPart,
     Step,
+    Supplement,
     TextPart,
     ToolCallPart,
     ToolDefinition,
     ToolResultPart,
     ToolRun,
     Usage,
+    VendorRequest,
 )
 
 T = TypeVar("T")
@@ -370,6 +374,43 @@ def steps() -> st.SearchStrategy[Step]:
 def events() -> st.SearchStrategy[ModelCall | ToolRun | Step]:
     """Any event."""
     return model_calls() | tool_runs() | steps()
+
+
+def supplements() -> st.SearchStrategy[Supplement]:
+    """Any supplement."""
+    return _annotations() | _vendor_requests()
+
+
+def _annotations() -> st.SearchStrategy[Annotation]:
+    return st.builds(
+        Annotation,
+        target=names().filter(bool),
+        target_type=st.sampled_from(("event", "session", "message")),
+        session=_maybe(names()),
+        message=_maybe(names()),
+        at=_maybe(times()),
+        person=_maybe(people()),
+        rating=_maybe(st.sampled_from(("positive", "negative"))),
+        comment=_maybe(texts()),
+        reasons=_tuples(st.builds(Reason, label=texts(), details=texts())),
+        action=_maybe(names()),
+        feedback=json_objects(),
+        metrics=json_objects(),
+        outputs=_maybe(json_objects()),
+        properties=json_objects(),
+    )
+
+
+def _vendor_requests() -> st.SearchStrategy[VendorRequest]:
+    return st.builds(
+        VendorRequest,
+        vendor=st.sampled_from(("voker", "honeyhive", "elsewhere")),
+        operation=st.sampled_from(("people.update", "agents.create", "nothing")),
+        arguments=json_objects()
+        | st.just({"agent_name": "a"})
+        | st.just({"person_id": "p", "properties": {}}),
+        subject=_maybe(names()),
+    )
 
 
 def _conversation_messages() -> st.SearchStrategy[Message]:

@@ -217,11 +217,19 @@ class InkeepEmulator(Emulator):
         return self._found(self.feedback.pop(call.params["id"], None), "feedback")
 
     def log_event(self, call: Call) -> Answer:
-        """``POST /events``: a usage event of a conversation, a message or a search."""
+        """``POST /events``: a usage event of a stored conversation or message, or of a search."""
         if (refusal := self._invalid("event.json", call)) is not None:
             return refusal
-        event = {"createdAt": _now(), **call.body, "id": call.body.get("id") or _new_id()}
-        self.events.append(event)
+        said = call.body
+        if said["entityType"] == "message" and self._message(said["messageId"]) is None:
+            return self.refuse(404, f"no message {said['messageId']!r}")
+        if (
+            said["entityType"] == "conversation"
+            and said["conversationId"] not in self.conversations
+        ):
+            return self.refuse(404, f"no conversation {said['conversationId']!r}")
+        event = {"createdAt": _now(), **said, "id": said.get("id") or _new_id()}
+        self.events = [one for one in self.events if one["id"] != event["id"]] + [event]
         return Answer(200, event)
 
     def _in_context(self, feedback: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from llmtee.vendors.honeyhive.render import FREE_FORM, REASONS, render
 from llmtee.vendors.honeyhive.settings import HoneyHive
 from llmtee.vendors.honeyhive.shrink import shrink
 from llmtee.vendors.honeyhive.transport import auth, capabilities, check, judge
+from llmtee.vendors.honeyhive.update import read_supplement, supplement
 
 VENDOR = Vendor(
     name="honeyhive",
@@ -34,6 +35,8 @@ VENDOR = Vendor(
     carry=CarrySlot(f"metadata.{CARRY_KEY}", items=("", "[]", "event", "events[]")),
     reasons=REASONS,
     shrink=shrink,
+    supplement=supplement,
+    read_supplement=read_supplement,
     check=check,
 )
 

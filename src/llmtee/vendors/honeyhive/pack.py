@@ -7,7 +7,7 @@ from typing import Any
 
 from llmtee import jsontext
 from llmtee.spec import Limits, Request, State, WireItem
-from llmtee.vendors.honeyhive import wire
+from llmtee.vendors.honeyhive import update, wire
 from llmtee.vendors.honeyhive.metadata import CARRY_KEY
 from llmtee.vendors.honeyhive.settings import HoneyHive
 
@@ -36,8 +36,13 @@ def pack(items: Sequence[WireItem], settings: HoneyHive, state: State) -> list[R
 
     An event whose parent is among ``items`` comes after it; else the order stays. A session that travels with events
     of its own goes as ``session_properties`` beside them, and as the first of the request's items. One with a carry
-    goes as an event, since only there it stands as it was rendered.
+    goes as an event, since only there it stands as it was rendered. Updates follow, one a request.
     """
+    updates = [update.request(item, settings) for item in items if update.is_update(item)]
+    return [*_pack_events([one for one in items if not update.is_update(one)], settings), *updates]
+
+
+def _pack_events(items: Sequence[WireItem], settings: HoneyHive) -> list[Request]:
     if settings.sessions == "mixed":
         sessions = [item for item in items if _is_session(item)]
         others = [item for item in items if not _is_session(item)]

@@ -86,7 +86,7 @@ def _trimmer(length: int) -> _Step:
 
 
 def _cut(item: WireItem, step: _Step, action: Any) -> WireItem:
-    names = _CANONICAL_OF_ALL | _CANONICAL.get(item.body["event_type"], {})
+    names = _CANONICAL_OF_ALL | _CANONICAL.get(item.body.get("event_type", ""), {})
     notes: list[Note] = []
 
     def cut(value: Any, key: str, place: str) -> Any:

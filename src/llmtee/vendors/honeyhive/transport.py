@@ -24,7 +24,7 @@ from llmtee.spec import (
     error_text,
     judge_plainly,
 )
-from llmtee.vendors.honeyhive import wire
+from llmtee.vendors.honeyhive import update, wire
 from llmtee.vendors.honeyhive.pack import is_rider
 from llmtee.vendors.honeyhive.settings import HoneyHive
 
@@ -67,6 +67,8 @@ def judge(exchange: Exchange, settings: HoneyHive) -> list[Verdict]:
     part. An answer that refuses a batch does not say which event is at fault, so the batch is split until one is left.
     """
     items = exchange.request.items
+    if (of_update := update.judge(exchange)) is not None:
+        return [of_update for _ in items]
     named = _event_ids(exchange.json)
     if exchange.status == 500 and named is not None:
         return [_judge_in_part(item, exchange, named) for item in items]

@@ -103,6 +103,9 @@ class Api:
     read_path: str
 
 
+UPDATE_PATH: Final = "/events"
+"""Where the legacy API updates an event; v1 has the event's id in the path."""
+
 LEGACY: Final = Api("/events/batch", "is_single_session", "/v1/events/export")
 V1: Final = Api("/v1/events/batch", "single_session", "/v1/events/search")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from llmtee.spec import CarrySlot, Limits, RetryPolicy, Vendor
 from llmtee.vendors.inkeep.detect import detect
+from llmtee.vendors.inkeep.feedback import read_supplement, supplement
 from llmtee.vendors.inkeep.parse import parse
 from llmtee.vendors.inkeep.render import render
 from llmtee.vendors.inkeep.settings import Inkeep
@@ -47,5 +48,7 @@ VENDOR: Vendor[Inkeep] = Vendor(
         "messages[].parts": "Inkeep's messages hold text, images by address, links and function calls",
     },
     shrink=shrink,
+    supplement=supplement,
+    read_supplement=read_supplement,
     check=check,
 )

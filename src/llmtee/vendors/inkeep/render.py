@@ -44,7 +44,7 @@ def render(item: Item, settings: Inkeep) -> WireItem:
         reason = "it has no message, and Inkeep needs at least one"
         return WireItem(id=item.id, body=None, session=item.session, skip=reason)
     notes = Notes()
-    body = _without_nul(_body(item, settings, notes), notes)
+    body = without_nul(_body(item, settings, notes), notes)
     return WireItem(id=item.id, body=body, session=item.session, notes=notes.made())
 
 
@@ -182,7 +182,7 @@ def _time(message: Message) -> dt.datetime | None:
 # ── what databases refuse ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _without_nul(body: dict[str, Any], notes: Notes) -> dict[str, Any]:
+def without_nul(body: dict[str, Any], notes: Notes) -> dict[str, Any]:
     """``body`` with U+0000, which databases refuse in text, replaced by U+FFFD."""
     if b"\\u0000" not in jsontext.dumps(body):
         return body

@@ -47,6 +47,8 @@ def shrink(item: WireItem, limit: int, settings: Inkeep) -> WireItem | None:
     """The item in at most ``limit`` bytes of UTF-8 JSON, or ``None`` where its messages alone are too large."""
     if item.body is None or item.size <= limit:
         return item
+    if "messages" not in item.body:  # feedback
+        return None
     body = copy.deepcopy(item.body)
     cut = _Cut(body, limit)
     for step in (_drop_media, _trim_texts, _drop_properties, _drop_arguments, _drop_own):

@@ -19,6 +19,7 @@ from llmtee.spec import (
     WireItem,
     judge_plainly,
 )
+from llmtee.vendors.inkeep import feedback
 from llmtee.vendors.inkeep.settings import API_KEY_VARIABLES, Inkeep
 
 PATH = "/conversations"
@@ -55,9 +56,9 @@ def auth(settings: Inkeep) -> Mapping[str, str]:
 
 
 def pack(items: Sequence[WireItem], settings: Inkeep, state: State) -> list[Request]:
-    """One request for each conversation: Inkeep has no batch."""
+    """One request for each conversation, and for each feedback: Inkeep has no batch."""
     return [
-        Request(method="POST", path=PATH, body=item.body, items=(item,))
+        feedback.request(item) or Request(method="POST", path=PATH, body=item.body, items=(item,))
         for item in items
         if item.body is not None
     ]
@@ -74,7 +75,7 @@ def check(settings: Inkeep) -> Request:
 
 
 def _verdict(exchange: Exchange) -> Verdict:
-    plain = judge_plainly(exchange, repeatable=True)
+    plain = feedback.verdict(exchange, judge_plainly(exchange, repeatable=True))
     if plain is None:
         return _accepted(exchange)
     if isinstance(plain, Delivered) or not (details := _details(exchange, plain.reason)):
@@ -92,7 +93,7 @@ def _accepted(exchange: Exchange) -> Verdict:
     # Something answered, but not Inkeep: a portal, a proxy's page, another service.
     kind = exchange.headers.get("content-type", "no content type")
     return Unauthorised(
-        f"{exchange.status}: the answer is not a conversation but {kind}; is base_url right? "
+        f"{exchange.status}: the answer is not Inkeep's but {kind}; is base_url right? "
         f"{exchange.excerpt}".rstrip()
     )
 

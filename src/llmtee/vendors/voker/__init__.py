@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmtee.spec import Limits, RetryPolicy, Vendor
+from llmtee.vendors.voker.api.background import supplement
 from llmtee.vendors.voker.detect import detect
 from llmtee.vendors.voker.parse import parse
 from llmtee.vendors.voker.render import REASONS, render
@@ -38,6 +39,7 @@ VENDOR = Vendor(
     docs="https://docs.voker.ai/api/events",
     prepare=prepare,
     prepared=prepared,
+    supplement=supplement,
     check=fingerprint_request,
 )
 

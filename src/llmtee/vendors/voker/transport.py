@@ -23,10 +23,10 @@ from llmtee.spec import (
     Unknown,
     Verdict,
     WireItem,
-    error_text,
     judge_plainly,
 )
 from llmtee.vendors.voker import wire
+from llmtee.vendors.voker.errors import error_type, refusal
 from llmtee.vendors.voker.settings import Voker
 
 
@@ -105,72 +105,55 @@ def prepared(exchange: Exchange, settings: Voker, state: State) -> State | Verdi
 
 
 def pack(items: Sequence[WireItem], settings: Voker, state: State) -> list[Request]:
-    """One request an event: Voker has no batches."""
-    fingerprint = {"fingerprint_id": state["fingerprint_id"]} if "fingerprint_id" in state else {}
-    return [
-        Request("POST", wire.EVENTS_PATH, body={**item.body, **fingerprint}, items=(item,))
-        for item in items
-    ]
+    """One request an item: Voker has no batches."""
+    return [_request(item, state) for item in items]
+
+
+def _request(item: WireItem, state: State) -> Request:
+    """The request of an event, or of a call that `background.supplement` rendered."""
+    method, path = item.context.get("method", "POST"), item.context.get("path", wire.EVENTS_PATH)
+    body = item.body
+    if path == wire.EVENTS_PATH and "fingerprint_id" in state:
+        body = {**body, "fingerprint_id": state["fingerprint_id"]}
+    return Request(method, path, body=body, items=(item,))
 
 
 def judge(exchange: Exchange, settings: Voker) -> list[Verdict]:
-    """The one verdict of the one event."""
+    """The one verdict of the one item."""
     return [_judge(exchange, settings) for _ in exchange.request.items]
 
 
 def _judge(exchange: Exchange, settings: Voker) -> Verdict:
-    if exchange.status == 404 and _error_type(exchange) == wire.FINGERPRINT_NOT_FOUND:
+    kind = error_type(exchange)
+    if exchange.status == 404 and kind == wire.FINGERPRINT_NOT_FOUND:
         if settings.fingerprint_id is not None:
             return Unauthorised(
                 f"404: Voker does not know fingerprint_id {settings.fingerprint_id!r}; "
                 "leave the setting out to have one created"
             )
         return Retry(f"404: {wire.FINGERPRINT_NOT_FOUND}", refresh=True)
-    verdict = judge_plainly(exchange, repeatable=False)
-    if isinstance(verdict, Rejected):
-        return Rejected(_refusal(exchange))
-    if verdict is not None:
-        return verdict
-    if exchange.json is None and exchange.content.strip() != b"null":
-        return Unknown(
-            f"{exchange.status}, but the answer is not JSON (is base_url right?): {exchange.excerpt}"
-        )
-    return Delivered()
-
-
-# ── errors ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _error_type(exchange: Exchange) -> str | None:
-    """``type`` at the top level as the page shows it, or under ``detail`` where the SDK looks for it."""
-    body = exchange.json
-    for holder in (body, _get(body, "detail")):
-        if isinstance(kind := _get(holder, "type"), str):
-            return kind
-    return None
+    repeatable = exchange.request.method == "PUT"
+    if exchange.status == 404 and repeatable and kind is not None:
+        return Rejected(
+            _refusal(exchange)
+        )  # the agent or the person is not there, the address is right
+    verdict = judge_plainly(exchange, repeatable=repeatable)
+    match verdict:
+        case Rejected():
+            return Rejected(_refusal(exchange))
+        case Unknown(reason) if repeatable:  # asking again does no harm
+            return Retry(reason, after=exchange.retry_after)
+        case None if exchange.json is None and exchange.content.strip() != b"null":
+            said = f"the answer is not JSON (is base_url right?): {exchange.excerpt}"
+            return (Retry if repeatable else Unknown)(f"{exchange.status}, but {said}")
+        case None:
+            return Delivered()
+        case _:
+            return verdict
 
 
 def _refusal(exchange: Exchange) -> str:
-    """Why the vendor refuses, naming the field where the answer does."""
-    kind = _error_type(exchange)
-    if kind == wire.SESSION_ID_EMPTY:
-        return f"{exchange.status}: session: is empty ({kind})"
-    problems = _validation_problems(exchange.json)
-    reason = "; ".join(problems) or kind or error_text(exchange)
-    return f"{exchange.status}: {reason}".rstrip(": ")
-
-
-def _validation_problems(body: Any) -> list[str]:
-    """The entries of a framework's validation body: ``{"detail": [{"loc": ["body", "session"], "msg": …}]}``."""
-    detail = _get(body, "detail")
-    problems = []
-    for entry in detail if isinstance(detail, list) else []:
-        message, place = _get(entry, "msg"), _get(entry, "loc")
-        steps = [str(step) for step in place] if isinstance(place, list) else []
-        path = ".".join(steps[1:] if steps[:1] == ["body"] else steps)
-        if isinstance(message, str):
-            problems.append(f"{path}: {message}" if path else message)
-    return problems
+    return f"{exchange.status}: {refusal(exchange)}".rstrip(": ")
 
 
 def _get(holder: Any, key: str) -> Any:

@@ -77,7 +77,8 @@ def path_segment(name: str) -> str:
 
     Voker's own SDK puts names in as they are, so that ``a/b?x`` reaches another address.
     """
-    return quote(name, safe="")
+    # A dot or two alone would be taken for steps in the path.
+    return name.replace(".", "%2E") if name in (".", "..") else quote(name, safe="")
 
 
 def person_path(person_id: str) -> str:
@@ -90,6 +91,11 @@ def agent_path(agent_name: str) -> str:
     return f"{AGENTS_PATH}/{path_segment(agent_name)}"
 
 
+def agent_versions_path(agent_name: str) -> str:
+    """Where versions of an agent are created."""
+    return f"{agent_path(agent_name)}/agent-versions"
+
+
 def agent_version_path(agent_name: str, agent_version_name: str) -> str:
     """Where a version of an agent is read."""
-    return f"{agent_path(agent_name)}/agent-versions/{path_segment(agent_version_name)}"
+    return f"{agent_versions_path(agent_name)}/{path_segment(agent_version_name)}"

@@ -1,0 +1,1 @@
+"""What Voker's API takes and answers with."""
