@@ -20,6 +20,7 @@ from llmtee.cli._app import app
 from llmtee.cli._prometheus import exposition
 from llmtee.spec import Env
 from llmtee.testing import emulators
+from llmtee.testing.providers import ProviderServer
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -50,13 +51,24 @@ def vendors(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[emulators.Emulator
         yield running
 
 
+@pytest.fixture
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[ProviderServer]:
+    """A provider, with its key and address in the environment as a user has them."""
+    with ProviderServer() as server:
+        monkeypatch.setenv("OPENAI_API_KEY", "k")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.openai_url)
+        yield server
+
+
 KITS = [ROOT / "docs" / "writing-a-vendor.md", ROOT / "docs" / "writing-a-format.md"]
 
 
 @pytest.mark.parametrize(
     "page", [p for p in PAGES if blocks(p, "python") and p not in KITS], ids=lambda p: p.name
 )
-def test_python_blocks_run(page: Path, vendors: list[emulators.Emulator]) -> None:
+def test_python_blocks_run(
+    page: Path, vendors: list[emulators.Emulator], provider: ProviderServer
+) -> None:
     namespace: dict[str, object] = {"__name__": "docs"}
     for block in blocks(page, "python"):
         exec(compile(block, str(page), "exec", dont_inherit=True), namespace)

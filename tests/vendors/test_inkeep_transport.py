@@ -47,7 +47,14 @@ def exchange(status: int | None = None, body: Any = b"", **fields: Any) -> Excha
     ("answer", "verdict"),
     [
         (exchange(200, {"id": "c1", "messages": []}), Delivered(vendor_id="c1")),
-        (exchange(201, {"id": None}), Delivered()),
+        (exchange(201, {"id": "c1"}), Delivered(vendor_id="c1")),
+        (
+            exchange(200, {"status": "ok"}, headers={"content-type": "application/json"}),
+            Unauthorised(
+                "200: the answer is not Inkeep's, which names the conversation, but application/json; "
+                'is base_url right? {"status": "ok"}'
+            ),
+        ),
         (exchange(200, b'{"id": "c1", "mess'), Unknown("200: the answer was cut short")),
         (exchange(429, headers={"retry-after": "3"}), Retry("429", after=3.0)),
         (

@@ -85,16 +85,15 @@ def _verdict(exchange: Exchange) -> Verdict:
 
 def _accepted(exchange: Exchange) -> Verdict:
     answer = exchange.json
-    if isinstance(answer, dict):
-        stored = answer.get("id")
-        return Delivered(vendor_id=stored if isinstance(stored, str) else None)
-    if exchange.content.lstrip()[:1] == b"{":
+    if isinstance(answer, dict) and isinstance(stored := answer.get("id"), str):
+        return Delivered(vendor_id=stored)
+    if answer is None and exchange.content.lstrip()[:1] == b"{":
         return Unknown(f"{exchange.status}: the answer was cut short")
-    # Something answered, but not Inkeep: a portal, a proxy's page, another service.
+    # Something answered, but not Inkeep, whose answer is the conversation: a portal, a proxy's page, another service.
     kind = exchange.headers.get("content-type", "no content type")
     return Unauthorised(
-        f"{exchange.status}: the answer is not Inkeep's but {kind}; is base_url right? "
-        f"{exchange.excerpt}".rstrip()
+        f"{exchange.status}: the answer is not Inkeep's, which names the conversation, but {kind}; "
+        f"is base_url right? {exchange.excerpt}".rstrip()
     )
 
 
