@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-NAMES = ("basics", "clients", "events", "measure", "profiled", "run", "sink")
+NAMES = ("basics", "capture_cost", "clients", "events", "measure", "profiled", "run", "sink")
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ def test_a_cancelled_aflush_gives_up_its_thread_too(
     assert honeyhive.wait_for(lambda: bool(honeyhive.requests), 60)
     waiting = one if leader else other
     waiting.record(call("waits"))
+    before = set(threading.enumerate())
 
     async def main() -> None:
         flushing = asyncio.create_task(waiting.aflush(600))
@@ -70,7 +71,8 @@ def test_a_cancelled_aflush_gives_up_its_thread_too(
         # Leaving waits for the thread that flushed: it has given up as well.
 
     asyncio.run(main())
-    assert not [t for t in threading.enumerate() if t.name.startswith("asyncio_")]
+    new = set(threading.enumerate()) - before
+    assert not [thread for thread in new if thread.name.startswith("asyncio_")]
     assert waiting.stats()["honeyhive"].counts.pending == 2
 
 

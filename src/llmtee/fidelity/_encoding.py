@@ -174,7 +174,11 @@ def _said(messages: Sequence[Any], path: Path) -> Iterator[_Said]:
 
 def _messages(ours: Sequence[_Said], theirs: Sequence[_Said]) -> _Found:
     pairs = pair_up([one.view for one in ours], [one.view for one in theirs])
-    partner = {i: j for i, j in pairs if _are_the_same(ours[i], theirs[j])}
+    partner = {
+        i: j
+        for i, j in pairs
+        if _are_the_same(ours[i], theirs[j]) and not _is_elsewhere(ours[i], theirs[j], theirs)
+    }
     moved = dict(_moved(ours, theirs, partner))
     for i, j in moved.items():
         yield (*ours[i].path, "order"), "changed"
@@ -204,6 +208,23 @@ def _are_the_same(left: _Said, right: _Said) -> bool:
     )
 
 
+def _is_elsewhere(left: _Said, right: _Said, theirs: Sequence[_Said]) -> bool:
+    """Whether a tool's answer that names no call was paired with another one's, and stands whole in another place."""
+    one, other = left.part, right.part
+    if one is None or other is None or _mark(one) != _NAMELESS_ANSWER:
+        return False
+    return not _are_equal(one, other) and any(
+        said.part is not None
+        and _mark(said.part) == _NAMELESS_ANSWER
+        and _are_equal(one, said.part)
+        for said in theirs
+    )
+
+
+def _are_equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return bool(one.get("parts", ()) == other.get("parts", ()))
+
+
 def _moved(
     ours: Sequence[_Said], theirs: Sequence[_Said], partner: Mapping[int, int]
 ) -> Iterator[tuple[int, int]]:
@@ -214,8 +235,12 @@ def _moved(
         if j not in taken and one.part is not None:
             places.setdefault(_mark(one.part), []).append(j)
     for i, one in enumerate(ours):
-        if i not in partner and one.part is not None and places.get(_mark(one.part)):
-            yield i, places[_mark(one.part)].pop(0)
+        if i in partner or one.part is None or not (found := places.get(_mark(one.part))):
+            continue
+        same_parts = (j for j in found if _are_equal(one.part, theirs[j].part or {}))
+        j = next(same_parts, found[0])
+        found.remove(j)
+        yield i, j
 
 
 _MARKS = {
@@ -233,6 +258,9 @@ def _mark(part: Mapping[str, Any]) -> str:
     if kind in _MARKS:
         return repr([kind, *(part.get(key) for key in _MARKS[kind])])
     return repr([kind, next((part[key] for key in _MARK if part.get(key) is not None), None)])
+
+
+_NAMELESS_ANSWER = _mark({"type": "tool_result"})
 
 
 def _one(left: _Said, right: _Said) -> _Found:

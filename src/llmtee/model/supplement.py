@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from llmtee.model._base import Frozen, JsonObject, Tagged, Text, Time
 from llmtee.model.ids import new_id
@@ -53,11 +53,17 @@ class Reason(Frozen):
     details: Text = ""
 
 
+def _named(target: str) -> str:
+    if not target:
+        raise ValueError("names nothing: pass the id of an event or a message, or a session")
+    return target
+
+
 class Annotation(SupplementBase):
     """What is said of something that was recorded before: feedback, measurements, outputs that came later."""
 
     kind: Literal["annotation"] = "annotation"
-    target: Text = Field(min_length=1)
+    target: Annotated[Text, AfterValidator(_named)] = Field(json_schema_extra={"minLength": 1})
     """Id of an event or of a message, or the name of a session."""
     target_type: Literal["event", "session", "message"] = "event"
     session: Text | None = None
