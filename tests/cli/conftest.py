@@ -49,21 +49,40 @@ def script() -> Path:
     return SCRIPT
 
 
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("zygote.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
 @pytest.fixture
-def llmtee(tmp_path: Path) -> Callable[..., Ended]:
-    """Runs the real console script in a process of its own, inside ``tmp_path``."""
+def llmtee(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, zygote: subprocess.Popen[bytes]
+) -> Callable[..., Ended]:
+    """Runs the command line in a process of its own, inside ``tmp_path``; see ``zygote.py``."""
+    files = tmp_path_factory.mktemp("run")
 
     def run(*args: object, stdin: str | bytes = "", **variables: str) -> Ended:
-        done = subprocess.run(
-            [SCRIPT, *map(str, args)],
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            capture_output=True,
-            cwd=tmp_path,
-            env={**os.environ, **variables},
-            timeout=60,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+        paths = {name: files / name for name in ("stdin", "stdout", "stderr")}
+        paths["stdin"].write_bytes(stdin.encode() if isinstance(stdin, str) else stdin)
+        order = {
+            "args": [str(one) for one in args],
+            "cwd": str(tmp_path),
+            "env": {**os.environ, **variables},
+            **{name: str(path) for name, path in paths.items()},
+        }
+        assert zygote.stdin is not None
+        assert zygote.stdout is not None
+        zygote.stdin.write(json.dumps(order).encode() + b"\n")
+        zygote.stdin.flush()
+        code = int(zygote.stdout.readline())
+        return Ended(code, paths["stdout"].read_text(), paths["stderr"].read_text())
 
     return run
 
