@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from llmtee.model import Step as Step
     from llmtee.model import ToolRun as ToolRun
     from llmtee.tee import Tee as Tee
+    from llmtee.tee import configure as configure
+    from llmtee.tee import get_tee as get_tee
     from llmtee.vendors.honeyhive import HoneyHive as HoneyHive
     from llmtee.vendors.inkeep import Inkeep as Inkeep
     from llmtee.vendors.roark import Roark as Roark
@@ -51,9 +53,11 @@ _HOMES = {
     "UsageError": "llmtee.errors",
     "Voker": "llmtee.vendors.voker",
     "assemble": "llmtee.functions",
+    "configure": "llmtee.tee",
     "convert": "llmtee.bulk",
     "detect": "llmtee.bulk",
     "explain": "llmtee.functions",
+    "get_tee": "llmtee.tee",
     "parse": "llmtee.functions",
     "read": "llmtee.bulk",
     "render": "llmtee.functions",
@@ -77,9 +81,11 @@ __all__ = [  # sorted; a test compares it with what is there
     "Voker",
     "__version__",
     "assemble",
+    "configure",
     "convert",
     "detect",
     "explain",
+    "get_tee",
     "parse",
     "read",
     "render",

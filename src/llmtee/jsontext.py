@@ -14,15 +14,24 @@ from typing import Any
 import orjson
 from pydantic_core import from_json
 
+Raw = orjson.Fragment
+"""``Raw(content)`` stands in a value for the JSON text ``content``, which `dumps` writes as it is, unlooked at."""
+
 
 def dumps(value: Any) -> bytes:
-    """``value`` as compact UTF-8 JSON; ``value`` must be JSON already (see ``model.snapshot``)."""
+    """``value`` as compact UTF-8 JSON; ``value`` must be JSON already (see ``model.snapshot``), or `Raw`."""
     try:
         return orjson.dumps(value)
     except TypeError:
         return json.dumps(
-            value, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+            value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_read
         ).encode()
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, Raw):
+        return loads(value.contents)
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def dumps_with(value: Any, default: Callable[[Any], Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""Finds vendors and formats by name, through entry points, ours and third-party ones alike."""
+"""Finds vendors, formats and captures through entry points, ours and third-party ones alike."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from llmtee.errors import UnknownName
-from llmtee.spec import Format, Vendor, carrying
+from llmtee.errors import UnknownName, UsageError
+from llmtee.spec import Capture, Format, Vendor, carrying
 
 VENDOR_GROUP = "llmtee.vendors"
 FORMAT_GROUP = "llmtee.formats"
+CAPTURE_GROUP = "llmtee.captures"
 
 
 @cache
@@ -51,6 +52,31 @@ def format(name: str) -> Format:
     value = _load(FORMAT_GROUP, "format", name)
     if not isinstance(value, Format):
         raise TypeError(f"entry point {name!r} in {FORMAT_GROUP} is not an llmtee.spec.Format")
+    return value
+
+
+def capture(client: object) -> Capture:
+    """The capture of the SDK that a client belongs to: the one whose package defines its class, or a base of it.
+
+    Raises:
+        UsageError: the client is of no SDK that a capture is registered for.
+    """
+    points = _points(CAPTURE_GROUP)
+    for kind in type(client).__mro__:
+        found = [name for name in points if f"{kind.__module__}.".startswith(f"{name}.")]
+        if found:
+            return _capture(max(found, key=len))
+    raise UsageError(
+        f"cannot capture {type(client).__module__}.{type(client).__qualname__}: "
+        f"it is no client of {', '.join(sorted(points))}"
+    )
+
+
+@cache
+def _capture(name: str) -> Capture:
+    value = _load(CAPTURE_GROUP, "capture", name)
+    if not isinstance(value, Capture):
+        raise TypeError(f"entry point {name!r} in {CAPTURE_GROUP} is not an llmtee.spec.Capture")
     return value
 
 

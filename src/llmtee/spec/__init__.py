@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmtee.spec.capture import Capture, Recorder
 from llmtee.spec.carrying import carry_of, carrying
 from llmtee.spec.format import Format, Traces
 from llmtee.spec.outgoing import Outgoing, outgoing
@@ -25,6 +26,7 @@ from llmtee.spec.wire import Exchange, Failure, Note, Request, WireItem
 __all__ = [
     "INCOMPLETE",
     "Capabilities",
+    "Capture",
     "CarrySlot",
     "Delivered",
     "Encoding",
@@ -36,6 +38,7 @@ __all__ = [
     "Limits",
     "Note",
     "Outgoing",
+    "Recorder",
     "Rejected",
     "Request",
     "Retry",

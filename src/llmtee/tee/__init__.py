@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from llmtee.delivery import ExporterStats, FlushReport, Stats, Tuning
 from llmtee.eventlog import Retention
+from llmtee.tee._default import DEFAULT, configure, get_tee
 from llmtee.tee._tee import Tee
 
-__all__ = ["ExporterStats", "FlushReport", "Retention", "Stats", "Tee", "Tuning"]
+__all__ = [
+    "DEFAULT",
+    "ExporterStats",
+    "FlushReport",
+    "Retention",
+    "Stats",
+    "Tee",
+    "Tuning",
+    "configure",
+    "get_tee",
+]

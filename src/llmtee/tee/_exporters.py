@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from llmtee import config, registry
 from llmtee.delivery import Exporter, Tuning
 from llmtee.errors import UsageError
-from llmtee.spec import ExporterSettings
+from llmtee.spec import Env, ExporterSettings
 
 
 def resolve_exporters(
@@ -42,3 +42,25 @@ def resolve_exporters(
             tuning=tuning,
         )
     return list(resolved.values())
+
+
+def exporters_of_environment() -> list[ExporterSettings]:
+    """The registered vendors whose key is set in the environment or the settings file, by name.
+
+    Raises:
+        ConfigError: a setting of one of them is invalid.
+    """
+    found = (registry.vendor(name).settings() for name in registry.vendor_names())
+    return [
+        settings
+        for settings in found
+        if config.resolve(settings, need_key=False).api_key is not None
+    ]
+
+
+def key_variables() -> list[str]:
+    """The environment variables that vendors' keys are read from."""
+    fields = [
+        registry.vendor(name).settings.model_fields["api_key"] for name in registry.vendor_names()
+    ]
+    return [mark.names[0] for field in fields for mark in field.metadata if isinstance(mark, Env)]

@@ -12,10 +12,11 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from llmtee import config, jsontext, registry
 from llmtee.delivery import Engine, ExporterStats, FlushReport, Stats, Tuning
+from llmtee.delivery.health import Limited
 from llmtee.eventlog import CANONICAL, END, DeadLetter, Record, Retention, open_log, ring
 from llmtee.eventlog.sharing import HURRY
 from llmtee.model import Agent, Conversation, Event, EventBase, Person
@@ -30,6 +31,8 @@ from llmtee.tee._guard import Guard
 from llmtee.tee._inbox import Inbox
 
 logger = logging.getLogger("llmtee")
+
+C = TypeVar("C")
 
 _POLL_SECONDS = 0.05
 _GRACE_SHARE = 0.2
@@ -114,6 +117,7 @@ class Tee:
         self._starting = threading.RLock()
         self._final: Stats | None = None
         self._bugs = self._refused = 0
+        self._bug_lines = Limited()
         self._seen_formats: set[str] = set()
         _life.add(self)
 
@@ -171,19 +175,80 @@ class Tee:
         """
         event_id = clean_text(str(attributes.pop("id", None) or new_id()))
         try:
-            if format not in self._seen_formats:
-                self._look_at_format(format)
             said = {"error": error, **attributes}
             given = {key: value for key, value in said.items() if value is not None}
             # Both stand there even when they are None: they tell a record from a bare request.
             raw = {"request": request, "response": response, **given}
-            snapshot = {"id": event_id, **to_json_value(raw)}
-            scope = _scope.current(self)
-            value = snapshot if scope is None else scope.fill_record(snapshot)
-            self._put(event_id, format, jsontext.dumps(value))
+            self._put_record(format, {"id": event_id, **to_json_value(raw)})
         except Exception as failure:  # noqa: BLE001 - as above
             self._failed(failure)
         return event_id
+
+    def record_json(self, format: str, record: dict[str, Any]) -> str:  # noqa: A002 - as above
+        """Records a call whose record is JSON already, and belongs to nobody else. Never raises.
+
+        For captures, which have it from the wire: `record_call` without its copy.
+
+        Args:
+            format: name of a registered format.
+            record: ``request``, ``response`` and what else a record of a call has (see ``llmtee.formats.records``).
+
+        Returns:
+            The event's id.
+        """
+        event_id = record["id"] = str(record.get("id") or new_id())
+        try:
+            self._put_record(format, record)
+        except Exception as failure:  # noqa: BLE001 - as above
+            self._failed(failure)
+        return event_id
+
+    def _put_record(self, format_name: str, record: dict[str, Any]) -> None:
+        if format_name not in self._seen_formats:
+            self._look_at_format(format_name)
+        scope = _scope.current(self)
+        value = record if scope is None else scope.fill_record(record)
+        self._put(value["id"], format_name, jsontext.dumps(value))
+
+    # ── capture ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def wrap(self, client: C) -> C:
+        """Captures the calls of a provider's client: OpenAI, Anthropic, Google genai, synchronous or asynchronous.
+
+        The client stays what it is: its type, its methods' signatures, what they return and what they raise. Wrapping
+        it again changes nothing; two Tees may wrap one client. See ``docs/capture.md``.
+
+        Args:
+            client: such as ``OpenAI()``.
+
+        Returns:
+            The same client.
+
+        Raises:
+            UsageError: it is no client of an SDK that llmtee knows.
+        """
+        registry.capture(client).wrap(client, self)
+        return client
+
+    def unwrap(self, client: C) -> C:
+        """Ends what `wrap` began, for this Tee. A client that it did not wrap stays as it is.
+
+        Returns:
+            The same client.
+
+        Raises:
+            UsageError: it is no client of an SDK that llmtee knows.
+        """
+        registry.capture(client).unwrap(client, self)
+        return client
+
+    def capture_failed(self, error: Exception) -> None:
+        """Takes note of an exception within a capture, which must not reach the application.
+
+        Raises:
+            Exception: ``error`` itself, in strict mode.
+        """
+        self._failed(error)
 
     def session(
         self,
@@ -252,7 +317,12 @@ class Tee:
 
     def _failed(self, error: Exception) -> None:
         self._bugs += 1
-        logger.error("a bug in llmtee: an event may not have been recorded", exc_info=error)
+        if self._bug_lines.may(time.time()):
+            logger.error(
+                "a bug in llmtee: an event may not have been recorded (%d so far)",
+                self._bugs,
+                exc_info=error,
+            )
         if self._is_strict():
             raise error
 

@@ -1,0 +1,70 @@
+"""What an application says of one call beside the provider's own arguments.
+
+As keyword arguments ``llmtee_session=``, ``llmtee_agent=``, …, as ``extra={"llmtee": {"session": …}}``, or with the words
+of Voker's SDK, ``voker_session=``. Where several say the same, the first of these three counts.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from llmtee.model.snapshot import to_json_value
+
+logger = logging.getLogger("llmtee")
+
+FIELDS = ("session", "agent", "agent_version", "person", "properties", "tags", "name", "parent")
+"""What can be said of a call: fields of its record, see ``llmtee.formats.records``."""
+
+_OURS = "llmtee_"
+_VOKER = {f"voker_{name}": name for name in ("session", "agent", "agent_version", "person")}
+_EXTRA = "extra"
+_MARKS = (_OURS, "voker_", _EXTRA)
+
+
+def take(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Takes what is meant for llmtee out of a call's keyword arguments, and gives it as fields of a record.
+
+    An SDK never sees them, known or not: it would refuse the call.
+    """
+    said: dict[str, Any] = {}
+    if not any(key.startswith(_MARKS) for key in arguments):  # nearly always
+        return said
+    for key in [key for key in arguments if key in _VOKER]:
+        said[_VOKER[key]] = arguments.pop(key)
+    extra = arguments.get(_EXTRA)
+    if isinstance(extra, Mapping) and "llmtee" in extra:
+        rest = {key: value for key, value in extra.items() if key != "llmtee"}
+        del arguments[_EXTRA]
+        if rest:
+            arguments[_EXTRA] = rest
+        if isinstance(extra["llmtee"], Mapping):
+            said |= extra["llmtee"]
+    for key in [key for key in arguments if key.startswith(_OURS)]:
+        said[key.removeprefix(_OURS)] = arguments.pop(key)
+    return _fields(said) if said else said
+
+
+def _fields(said: Mapping[str, Any]) -> dict[str, Any]:
+    if unknown := sorted(str(key) for key in said if key not in FIELDS):
+        logger.error(
+            "of a call, nothing is known that is named %s; known: %s",
+            ", ".join(unknown),
+            ", ".join(FIELDS),
+        )
+    found = {key: _value(key, said[key]) for key in FIELDS if said.get(key) is not None}
+    if not isinstance(found.get("properties", {}), dict):
+        logger.error("the properties of a call must be a mapping, and are left out")
+        del found["properties"]
+    return found
+
+
+def _value(key: str, value: Any) -> Any:
+    found = to_json_value(value.to_json() if hasattr(value, "to_json") else value)
+    if key == "tags":
+        return [str(tag) for tag in (found if isinstance(found, list) else [found])]
+    if key == "properties" or isinstance(found, str):
+        return found
+    # Ids are often numbers or UUIDs; agents and persons may be objects.
+    return found if isinstance(found, dict) and key in ("agent", "person") else str(found)

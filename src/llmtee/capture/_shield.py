@@ -1,0 +1,32 @@
+"""What fails in capture stays there: the application gets what it would have got without llmtee."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+
+from llmtee.spec import Recorder
+
+
+class Shield:
+    """``with Shield(recorders): …`` tells the recorders of an exception, and goes on after the block."""
+
+    __slots__ = ("_recorders",)
+
+    def __init__(self, recorders: Sequence[Recorder]) -> None:
+        self._recorders = recorders
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        for recorder in tuple(self._recorders):
+            recorder.capture_failed(error)
+        return True

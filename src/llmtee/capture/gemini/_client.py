@@ -1,0 +1,279 @@
+"""Google's client: where its calls are seen.
+
+Every request goes through the ``request`` methods of ``client._api_client``, whoever makes it: ``models``, ``aio.models``, a
+chat, or the loop that calls functions by itself, of which each round is a call of the model. ``_build_request`` shows
+what is really sent. These are replaced on the one client. The public methods are replaced to know which call a request
+belongs to (`_origin`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from llmtee import jsontext, registry
+from llmtee.capture import _active
+from llmtee.capture._call import Call
+from llmtee.capture._hosts import provider_at
+from llmtee.capture._patches import Method, Patches
+from llmtee.capture._shield import Shield
+from llmtee.capture._streams import Gathering, body_of
+from llmtee.capture.gemini import _chats, _origin
+from llmtee.errors import UsageError
+from llmtee.model.snapshot import clean_text, to_json_value
+from llmtee.spec import Recorder
+
+_KEPT = "_llmtee_capture"
+_FORMAT = "gemini"
+_LAYER = "google.genai"
+_PATH = re.compile(r"^(?P<model>.+):(?:stream)?[gG]enerateContent(?:\?|$)")
+_DOORS = ("request", "request_streamed", "async_request", "async_request_streamed")
+_ATTEMPTS = ("_request_once", "_async_request_once")
+_METHODS = ("generate_content", "generate_content_stream")
+_REQUEST_IDS = ("x-goog-request-id", "x-request-id")
+
+
+def wrap(client: Any, recorder: Recorder) -> None:
+    """See `llmtee.spec.Capture.wrap`."""
+    installed = vars(client).get(_KEPT)
+    if installed is None:
+        api = getattr(client, "_api_client", None)
+        if any(not callable(getattr(api, name, None)) for name in (*_DOORS, "_build_request")):
+            raise UsageError(
+                f"{type(client).__qualname__} is no client of Google's that llmtee knows, such as genai.Client(); "
+                "see docs/capture.md for the versions"
+            )
+        installed = vars(client)[_KEPT] = _Installation(client)
+    installed.add(recorder)
+
+
+def unwrap(client: Any, recorder: Recorder | None) -> None:
+    """See `llmtee.spec.Capture.unwrap`."""
+    installed = vars(client).get(_KEPT)
+    if installed is not None and installed.remove(recorder):
+        del vars(client)[_KEPT]
+
+
+class _ApiCall(Call):
+    home: Any = None
+    layer = _LAYER
+
+
+class _Installation:
+    def __init__(self, client: Any) -> None:
+        self._recorders: tuple[Recorder, ...] = ()
+        self._patches = Patches()
+        registry.format(_FORMAT)  # loaded here rather than in the first call
+        api = client._api_client  # noqa: SLF001 - the one place that all requests pass
+        self._is_vertex = bool(getattr(api, "vertexai", False))
+        doors = (self._request, self._streamed, self._arequest, self._astreamed)
+        for name, door in zip(_DOORS, doors, strict=True):
+            self._patches.replace(api, name, door)
+        self._patches.replace(api, "_build_request", self._building)
+        for name, attempt in zip(_ATTEMPTS, (self._attempt, self._aattempt), strict=True):
+            if hasattr(api, name):
+                self._patches.replace(api, name, attempt)
+        for models in (client.models, client.aio.models):
+            for name in _METHODS:
+                self._patches.replace(models, name, _origin.marked)
+        _chats.watch(client.chats, client.aio.chats)
+
+    def add(self, recorder: Recorder) -> None:
+        if not any(one is recorder for one in self._recorders):
+            self._recorders += (recorder,)
+
+    def remove(self, recorder: Recorder | None) -> bool:
+        self._recorders = tuple(
+            one for one in self._recorders if recorder is not None and one is not recorder
+        )
+        if not self._recorders:
+            self._patches.undo()
+            _chats.forget()
+        return not self._recorders
+
+    # ── the doors ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _request(self, original: Method) -> Method:
+        def request(*args: Any, **kwargs: Any) -> Any:
+            call = self._begun(args, kwargs)
+            if call is None:
+                return original(*args, **kwargs)
+            mark = _active.enter(call)
+            try:
+                result = original(*args, **kwargs)
+            except BaseException as error:
+                call.finish(None, error)
+                raise
+            finally:
+                _active.leave(mark)
+            self._answered(call, result)
+            return result
+
+        return request
+
+    def _arequest(self, original: Method) -> Method:
+        async def request(*args: Any, **kwargs: Any) -> Any:
+            call = self._begun(args, kwargs)
+            if call is None:
+                return await original(*args, **kwargs)
+            mark = _active.enter(call)
+            try:
+                result = await original(*args, **kwargs)
+            except BaseException as error:
+                call.finish(None, error)
+                raise
+            finally:
+                _active.leave(mark)
+            self._answered(call, result)
+            return result
+
+        return request
+
+    def _streamed(self, original: Method) -> Method:
+        def request(*args: Any, **kwargs: Any) -> Any:
+            chunks = original(*args, **kwargs)
+            call = self._begun(args, kwargs)
+            return chunks if call is None else _tapped(call, chunks)
+
+        return request
+
+    def _astreamed(self, original: Method) -> Method:
+        async def request(*args: Any, **kwargs: Any) -> Any:
+            call = self._begun(args, kwargs)
+            if call is None:
+                return await original(*args, **kwargs)
+            mark = _active.enter(call)
+            try:
+                chunks = await original(*args, **kwargs)
+            except BaseException as error:
+                call.finish(None, error)
+                raise
+            finally:
+                _active.leave(mark)
+            return _atapped(call, chunks)
+
+        return request
+
+    def _building(self, original: Method) -> Method:
+        def build(*args: Any, **kwargs: Any) -> Any:
+            built = original(*args, **kwargs)
+            call = self._current()
+            if call is not None:
+                with Shield(self._recorders):
+                    self._sent(call, built)
+            return built
+
+        return build
+
+    def _attempt(self, original: Method) -> Method:
+        def attempt(*args: Any, **kwargs: Any) -> Any:
+            self._counted()
+            return original(*args, **kwargs)
+
+        return attempt
+
+    def _aattempt(self, original: Method) -> Method:
+        async def attempt(*args: Any, **kwargs: Any) -> Any:
+            self._counted()
+            return await original(*args, **kwargs)
+
+        return attempt
+
+    # ── what they share ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _begun(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _ApiCall | None:
+        call: _ApiCall | None = None
+        with Shield(self._recorders):
+            path = str(args[1] if len(args) > 1 else kwargs.get("path", ""))
+            found = _PATH.match(path)
+            if found is None or not self._recorders or _active.current():
+                return None
+            origin = _origin.current()
+            call = _ApiCall(self._recorders, _FORMAT, said=origin.said, context=origin.context)
+            call.home = self
+            call.provider = "gcp.vertex_ai" if self._is_vertex else None
+            call.request = {"model": _model(found["model"])}
+        return call
+
+    def _current(self) -> _ApiCall | None:
+        call = _active.current()
+        return call if isinstance(call, _ApiCall) and call.home is self else None
+
+    def _counted(self) -> None:
+        if (call := self._current()) is not None:
+            call.attempts += 1
+
+    def _sent(self, call: _ApiCall, built: Any) -> None:
+        call.provider = call.provider or provider_at(urlsplit(str(built.url)).netloc)
+        body = to_json_value(getattr(built, "data", None))
+        if isinstance(body, dict):
+            call.request = {**call.request, **body}
+
+    def _answered(self, call: _ApiCall, result: Any) -> None:
+        with Shield(self._recorders):
+            call.request_id = _request_id(result)
+            call.finish(body_of(_body(result)))
+
+
+def _tapped(call: Call, chunks: Any) -> Iterator[Any]:
+    gathering = Gathering(call)
+    try:
+        while True:
+            mark = _active.enter(call)
+            try:
+                chunk = next(chunks)
+            except StopIteration:
+                break
+            finally:
+                _active.leave(mark)
+            with Shield(call.recorders):
+                gathering.add(_body(chunk))
+            yield chunk
+    except GeneratorExit:
+        chunks.close()
+        gathering.finish()
+        raise
+    except BaseException as error:
+        gathering.finish(error)
+        raise
+    gathering.exhausted()
+
+
+async def _atapped(call: Call, chunks: Any) -> AsyncIterator[Any]:
+    gathering = Gathering(call)
+    try:
+        async for chunk in chunks:
+            with Shield(call.recorders):
+                gathering.add(_body(chunk))
+            yield chunk
+    except GeneratorExit:
+        gathering.finish()
+        await chunks.aclose()
+        raise
+    except BaseException as error:
+        gathering.finish(error)
+        raise
+    gathering.exhausted()
+
+
+def _model(path: str) -> str:
+    """``models/gemini-x``, or a long path of Vertex AI's, as one names the model."""
+    return path.rpartition("models/")[2] or path
+
+
+def _body(answer: Any) -> bytes:
+    """The JSON of an answer: the first versions give its value, later ones an object with the body's text."""
+    body = getattr(answer, "body", None)
+    if isinstance(body, str):
+        return clean_text(body).encode()
+    return jsontext.dumps(to_json_value(answer))
+
+
+def _request_id(answer: Any) -> str | None:
+    headers = getattr(answer, "headers", None)
+    if not isinstance(headers, Mapping):
+        return None
+    lower = {str(name).lower(): str(value) for name, value in headers.items()}
+    return next((lower[name] for name in _REQUEST_IDS if name in lower), None)
