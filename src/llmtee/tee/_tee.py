@@ -7,8 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +18,14 @@ from llmtee.delivery import Engine, ExporterStats, FlushReport, Stats, Tuning
 from llmtee.delivery.health import Limited
 from llmtee.eventlog import CANONICAL, END, DeadLetter, Record, Retention, open_log, ring
 from llmtee.eventlog.sharing import HURRY
-from llmtee.model import Agent, Conversation, Event, EventBase, Person
+from llmtee.model import Conversation, Event, EventBase
 from llmtee.model._base import Frozen
 from llmtee.model.ids import new_id
 from llmtee.model.snapshot import clean_text, to_json_value
 from llmtee.privacy import Redaction
 from llmtee.spec import ExporterSettings
 from llmtee.tee import _life, _scope
+from llmtee.tee._attribution import Attribution
 from llmtee.tee._exporters import resolve_exporters
 from llmtee.tee._guard import Guard
 from llmtee.tee._inbox import Inbox
@@ -39,7 +39,7 @@ _GRACE_SHARE = 0.2
 """Of the time that `close` has, for requests that are still under way when the flush gave up."""
 
 
-class Tee:
+class Tee(Attribution):
     """Takes each LLM event once and delivers it to every exporter. Thread-safe, and fit for asyncio.
 
         tee = Tee([HoneyHive(project="Simple RAG"), Inkeep()])
@@ -249,40 +249,6 @@ class Tee:
             Exception: ``error`` itself, in strict mode.
         """
         self._failed(error)
-
-    def session(
-        self,
-        id: object = None,  # noqa: A002 - the name that users type
-        *,
-        agent: str | Agent | None = None,
-        agent_version: str | None = None,
-        person: str | Person | None = None,
-        properties: Mapping[str, Any] | None = None,
-        tags: Sequence[str] = (),
-    ) -> AbstractContextManager[None]:
-        """A block in which every record belongs to a session.
-
-        Blocks nest, and follow tasks and threads as context variables do; use ``with`` in asynchronous code too.
-
-        Leaving the block does not end the session: see `end_session`.
-
-        Args:
-            id: the session, in the application's own words; by default that of the block around it.
-            agent: who acts.
-            agent_version: its version.
-            person: whom it talks to.
-            properties: of every event; an inner block adds to the outer one's.
-            tags: of every event; an inner block adds to the outer one's.
-        """
-        own = _scope.make_scope(
-            id,
-            agent=agent,
-            agent_version=agent_version,
-            person=person,
-            properties=properties,
-            tags=tuple(tags),
-        )
-        return _scope.entered(self, own)
 
     def end_session(self, id: object) -> None:  # noqa: A002 - the name that users type
         """Says that a session is over: a vendor that takes each conversation once gets it now. Never raises.
