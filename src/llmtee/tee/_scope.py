@@ -169,25 +169,27 @@ class Place:
 def make_scope(
     session: object,
     *,
-    agent: str | Agent | None,
+    agent: object,
     agent_version: str | None,
-    person: str | Person | None = None,
+    person: object = None,
     parent: object = None,
     properties: Mapping[str, Any] | None,
     tags: Iterable[str],
 ) -> Scope:
-    """A scope from what a user passes."""
-    if isinstance(agent, str):
-        agent = Agent(name=agent)
+    """A scope from what a user passes. Ids are often numbers or UUIDs; their text counts."""
+    if agent is not None and not isinstance(agent, Agent):
+        agent = Agent(name=clean_text(str(agent)))
     if agent_version is not None:
-        agent = (agent or Agent()).model_copy(update={"version": str(agent_version)})
+        agent = (agent or Agent()).model_copy(update={"version": clean_text(str(agent_version))})
+    if person is not None and not isinstance(person, Person):
+        person = Person(id=clean_text(str(person)))
     return Scope(
         session=None if session is None else clean_text(str(session)),
         agent=agent,
-        person=Person(id=person) if isinstance(person, str) else person,
+        person=person,
         parent=None if parent is None else clean_text(str(parent)),
         properties=to_json_object(properties),
-        tags=tuple(str(tag) for tag in tags),
+        tags=tuple(clean_text(str(tag)) for tag in tags),
     )
 
 
