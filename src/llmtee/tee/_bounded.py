@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -21,58 +22,69 @@ class Bounded:
         self.left = characters
 
     def take(self, value: Any) -> Any:
-        """``value`` as JSON, a deep copy of as much as fits. Never raises."""
-        left = self.left
-        # Before it is copied, lest a huge list costs what it is long; and after, for what only then shows its size.
-        cut = self._cut(value, MAX_DEPTH)
-        self.left = left
-        return self._cut(to_json_value(cut), MAX_DEPTH)
+        """``value`` as JSON, a deep copy of as much as fits.
 
-    def _cut(self, value: Any, depth: int) -> Any:
+        A list, a mapping or an array that is too large is not read beyond that.
+        """
+        return self._take(value, MAX_DEPTH)
+
+    def _take(self, value: Any, depth: int) -> Any:
         kind = type(value)
         if kind is str:
             return self._text(value)
-        if depth > 0 and kind is dict:
+        self.left -= 1
+        if depth <= 0:
+            return marker("nested too deep", kind.__name__)
+        if kind is dict:
             return self._fields(value, depth - 1)
-        if depth > 0 and kind in (list, tuple):
+        if kind in (list, tuple):
             return self._items(value, depth - 1)
-        size = _bytes_of(value)
-        if size > self.left:
+        if (size := _bytes_of(value)) > self.left:
             self.left = 0
             return marker(CUT, f"{kind.__module__}.{kind.__qualname__} of {size} bytes")
-        self.left -= max(1, size)
-        return value
+        told = to_json_value(value)
+        return self._take(told, depth) if isinstance(told, (str, dict, list)) else told
 
     def _text(self, text: str) -> str:
-        kept, self.left = text[: self.left], max(0, self.left - max(1, len(text)))
-        missing = len(text) - len(kept)
-        return kept + marker(CUT, f"{missing} characters") if missing else text
+        room = max(0, self.left)
+        self.left -= max(1, len(text))
+        kept = to_json_value(text[:room])
+        missing = len(text) - room
+        return f"{kept}{marker(CUT, f'{missing} characters')}" if missing > 0 else str(kept)
 
-    def _fields(self, value: dict[Any, Any], depth: int) -> dict[Any, Any]:
-        kept: dict[Any, Any] = {}
-        # In one go, because another thread may be changing the original.
-        for key, item in list(islice(value.items(), max(0, self.left))):
+    def _fields(self, value: dict[Any, Any], depth: int) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        count = 0
+        for key, item in self._read(value.items()):
+            [name] = to_json_value({key: None})
+            if name in kept:  # {1: …, "1": …}: keep both
+                name = f"{name} <{type(key).__name__}>"
+            self.left -= len(name)
+            kept[name] = self._take(item, depth)
+            count += 1
             if self.left <= 0:
                 break
-            self.left -= len(key) if isinstance(key, str) else 1
-            kept[key] = self._cut(item, depth)
-        if (missing := len(value) - len(kept)) > 0:
+        if (missing := len(value) - count) > 0:
             kept[marker(CUT, "fields")] = missing
         return kept
 
     def _items(self, value: list[Any] | tuple[Any, ...], depth: int) -> list[Any]:
         kept: list[Any] = []
-        for item in value[: max(0, self.left)]:
+        for item in self._read(value):
+            kept.append(self._take(item, depth))
             if self.left <= 0:
                 break
-            kept.append(self._cut(item, depth))
         if (missing := len(value) - len(kept)) > 0:
             kept.append(marker(CUT, f"{missing} items"))
         return kept
 
+    def _read(self, many: Iterable[Any]) -> list[Any]:
+        # In one go, because another thread of the application may be changing the original.
+        return list(islice(many, max(0, self.left)))
+
 
 def bounded(value: Any) -> Any:
-    """``value`` as JSON, a deep copy of at most `MAX_CHARACTERS`. Never raises."""
+    """``value`` as JSON, a deep copy of at most `MAX_CHARACTERS`."""
     return Bounded().take(value)
 
 
