@@ -84,7 +84,9 @@ def _with_call_id(run: ToolRun, waiting: list[tuple[Message, ToolCallPart]]) -> 
 
 def _asks_for(call: ToolCallPart, given: Any) -> bool:
     """Whether all that the model asked for was given; a function may be given more, such as a connection."""
-    asked = {} if call.arguments is None and not call.arguments_text else call.arguments
+    asked = call.arguments
+    if asked == {} or (asked is None and not call.arguments_text):
+        return True
     if isinstance(asked, dict) and isinstance(given, dict):
         return all(key in given and _same(given[key], value) for key, value in asked.items())
     return _same(asked, given)

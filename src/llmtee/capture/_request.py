@@ -42,8 +42,8 @@ class Teller:
         """The request's block, which belongs to the session that was told, with what else was."""
         about = dict(answers)
         try:
-            if isinstance(about.get("tags"), str):
-                about["tags"] = [about["tags"]]
+            tags = about.get("tags", ())
+            about["tags"] = tags if isinstance(tags, (list, tuple, set, frozenset)) else [tags]
             tee = get_tee() if self._tee is None else self._tee
             return tee.session(about.pop("session", None), **about)
         except Exception as error:  # noqa: BLE001 - as above

@@ -16,6 +16,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from llmtee import jsontext, registry
@@ -64,6 +65,9 @@ class Stainless:
                     f"{type(client).__qualname__} is no client of {self.title} that llmtee knows: it has no {missing[0]}; "
                     "see docs/capture.md for the versions"
                 )
+            # The newest OpenAI SDK looks for the HTTP library that delivery uses in each call, and breaks when it finds it
+            # half imported by another thread. So delivery does not get to import it first.
+            import_module("llmtee.delivery.http")
             installed = _Installation(self, client)
             vars(client)[_KEPT] = installed
         installed.add(recorder)
