@@ -201,7 +201,7 @@ def test_an_agent_as_decorator_tells_its_task_and_its_answer(tee: WatchedTee) ->
     assert (helper.inputs, helper.outputs) == ({"task": "look"}, {"value": "LOOK"})
     assert (helper.parent, tee.named("inside").parent) == (lead.id, helper.id)
     assert tee.named("inside").agent.name == "helper"
-    assert lead.outputs == {}
+    assert (lead.inputs, lead.outputs) == ({}, {})
 
 
 def test_an_agent_that_fails(tee: WatchedTee) -> None:

@@ -88,13 +88,10 @@ def _asks_for(call: ToolCallPart, given: Any) -> bool:
     if asked == {} or (asked is None and not call.arguments_text):
         return True
     if isinstance(asked, dict) and isinstance(given, dict):
-        return all(key in given and _same(given[key], value) for key, value in asked.items())
-    return _same(asked, given)
-
-
-def _same(left: Any, right: Any) -> bool:
-    """Whether two values are the same JSON; to Python, 1, 1.0 and True are equal."""
-    return left == right and jsontext.dumps_sorted(left) == jsontext.dumps_sorted(right)
+        return all(
+            key in given and jsontext.same(given[key], value) for key, value in asked.items()
+        )
+    return jsontext.same(asked, given)
 
 
 def _result_ids(message: Message) -> list[str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from llmtee.tee import _scope
 from llmtee.tee._observed import About, Observed, Records, observing
 
 F = TypeVar("F", bound=Callable[..., Any])
-T = TypeVar("T")
 
 
 class SessionBlock(AbstractContextManager[None], AbstractAsyncContextManager[None]):
@@ -42,10 +42,11 @@ class AgentBlock(AbstractContextManager[str], AbstractAsyncContextManager[str]):
 
     def __init__(self, tee: Records, about: About) -> None:
         self._tee, self._about = tee, about
+        self._block = replace(about, arguments=False, result=False)
         self._open: dict[_scope.Frame, Observed] = {}
 
     def __enter__(self) -> str:
-        observed = Observed(self._tee, self._about)
+        observed = Observed(self._tee, self._block)
         self._open[observed.frame] = observed
         _scope.enter(observed.frame)
         return observed.id
