@@ -74,3 +74,8 @@ def loads(text: bytes | str) -> Any:
             return json.loads(text)
         except RecursionError:
             raise ValueError("recursion limit exceeded") from None
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two values are the same JSON; to Python, 1, 1.0 and True are equal."""
+    return left == right and dumps_sorted(left) == dumps_sorted(right)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from llmtee import jsontext
 from llmtee.model import Message, TextPart, ToolCallPart, ToolResultPart, ToolRun
 
 
@@ -40,6 +41,57 @@ class Runs:
     def rest(self) -> list[ToolRun]:
         """What was not handed out."""
         return list(self._others)
+
+
+def with_call_ids(
+    runs: Iterable[ToolRun], messages: Sequence[Message], within: Callable[[ToolRun], bool]
+) -> list[ToolRun]:
+    """``runs``, those without a call id with that of the call in ``messages`` that they answer.
+
+    A function that runs as a tool is not told which call it answers. It is the first one of its name that no other run
+    answers, that asks for nothing else than the run was given, and that was not made later.
+
+    Args:
+        runs: in the order of their time.
+        messages: of the transcript.
+        within: whether a run is of the transcript, and not of a sub-agent.
+    """
+    runs = list(runs)
+    if not any(run.call_id is None for run in runs):
+        return runs
+    told = {run.call_id for run in runs}
+    waiting: dict[str, list[tuple[Message, ToolCallPart]]] = {}
+    for message in messages:
+        for call in message.tool_calls:
+            if call.id is not None and call.id not in told and call.name is not None:
+                waiting.setdefault(call.name, []).append((message, call))
+    return [
+        _with_call_id(run, waiting.get(run.name or "", []))
+        if run.call_id is None and within(run)
+        else run
+        for run in runs
+    ]
+
+
+def _with_call_id(run: ToolRun, waiting: list[tuple[Message, ToolCallPart]]) -> ToolRun:
+    for i, (message, call) in enumerate(waiting):
+        asked, began = message.started_at, run.started_at
+        if (asked is None or began is None or asked <= began) and _asks_for(call, run.arguments):
+            del waiting[i]
+            return run.model_copy(update={"call_id": call.id})
+    return run
+
+
+def _asks_for(call: ToolCallPart, given: Any) -> bool:
+    """Whether all that the model asked for was given; a function may be given more, such as a connection."""
+    asked = call.arguments
+    if asked == {} or (asked is None and not call.arguments_text):
+        return True
+    if isinstance(asked, dict) and isinstance(given, dict):
+        return all(
+            key in given and jsontext.same(given[key], value) for key, value in asked.items()
+        )
+    return jsontext.same(asked, given)
 
 
 def _result_ids(message: Message) -> list[str]:

@@ -144,7 +144,11 @@ class Session:
                 self._calls[event.id].order if event.id in self._calls else order(event)
             ),
         )
-        return conversation_of(events, self._own_id(), fold)
+        return conversation_of(events, self._own_id(), fold, self._is_within)
+
+    def _is_within(self, run: ToolRun) -> bool:
+        """Whether a run is of the transcript, and not of a sub-agent."""
+        return not self._by_link or self._parents.owner(run.id) is None
 
     def _own_id(self) -> str:
         if self.session is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from llmtee import jsontext
 from llmtee.assembly._exact import EXACT, restored
 from llmtee.assembly._fold import Fold
+from llmtee.assembly._runs import with_call_ids
 from llmtee.model import (
     Agent,
     Conversation,
@@ -32,10 +33,18 @@ OURS = "llmtee"
 N = TypeVar("N", Agent, Person)
 
 
-def conversation_of(events: Sequence[Event], own_id: str, fold: Fold) -> Conversation:
-    """The conversation of a session's events, in order, whose calls are folded."""
-    runs = [event for event in events if isinstance(event, ToolRun)]
-    messages = _dated(fold.transcript(), runs)
+def conversation_of(
+    events: Sequence[Event], own_id: str, fold: Fold, within: Callable[[ToolRun], bool]
+) -> Conversation:
+    """The conversation of a session's events, in order, whose calls are folded.
+
+    ``within`` tells whether a run is of the transcript, and not of a sub-agent.
+    """
+    transcript = fold.transcript()
+    runs = with_call_ids(
+        (event for event in events if isinstance(event, ToolRun)), transcript, within
+    )
+    messages = _dated(transcript, runs)
     paired = {part.call_id for message in messages for part in _results(message)}
     times = [time for event in events for time in (event.started_at, event.ended_at) if time]
     happened = tuple(f"{name}: {count}" for name, count in fold.flags.items())

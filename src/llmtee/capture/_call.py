@@ -10,7 +10,7 @@ from contextvars import Context
 from typing import Any
 
 from llmtee.capture._shield import Shield
-from llmtee.model.snapshot import clean_text, to_json_value
+from llmtee.model.snapshot import clean_text, error_text, to_json_value
 from llmtee.spec import INCOMPLETE, Recorder
 
 logger = logging.getLogger("llmtee")
@@ -131,11 +131,7 @@ def now() -> dt.datetime:
 
 def described(error: BaseException) -> dict[str, Any]:
     """An exception as a record says it: its type, its text, the HTTP status and the provider's own words where it has them."""
-    try:
-        message = clean_text(str(error))
-    except Exception:  # noqa: BLE001 - an exception of the application's own may do anything
-        message = ""
-    found: dict[str, Any] = {"type": type(error).__name__, "message": message}
+    found: dict[str, Any] = {"type": type(error).__name__, "message": error_text(error)}
     status, code = getattr(error, "status_code", None), getattr(error, "code", None)
     if type(status) is not int and type(code) is int:  # google-genai
         status, code = code, getattr(error, "status", None)

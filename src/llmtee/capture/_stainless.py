@@ -15,6 +15,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from llmtee import jsontext, registry
@@ -56,6 +57,9 @@ class Stainless:
         )
 
     def _wrap(self, client: Any, recorder: Recorder) -> None:
+        # The newest OpenAI SDK looks for the HTTP library that delivery uses in each call, and breaks when it finds it half
+        # imported by another thread. So delivery does not get to import it first.
+        import_module("llmtee.delivery.http")
         _installation.add(client, recorder, lambda: _Client(self, client))
 
 

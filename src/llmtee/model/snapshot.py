@@ -64,6 +64,14 @@ def clean_text(text: str) -> str:
     return text if type(text) is str else str.__str__(text)
 
 
+def error_text(error: BaseException) -> str:
+    """What an exception says; nothing where it cannot say it."""
+    try:
+        return clean_text(str(error))
+    except Exception:  # noqa: BLE001 - an exception of the application's own may do anything
+        return ""
+
+
 def marker(kind: str, detail: str) -> str:
     """The text that stands for a value which JSON cannot say."""
     return f"<{kind}: {detail}>"

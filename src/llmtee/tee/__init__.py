@@ -5,6 +5,7 @@ from __future__ import annotations
 from llmtee.delivery import Delivery, ExporterStats, FlushReport, Stats, Tuning
 from llmtee.eventlog import DeadLetter, Located, Mended, Replayed, Retention
 from llmtee.tee._default import DEFAULT, configure, get_tee
+from llmtee.tee._scope import Place
 from llmtee.tee._tee import Tee
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "FlushReport",
     "Located",
     "Mended",
+    "Place",
     "Replayed",
     "Retention",
     "Stats",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 from llmtee import jsontext, registry
 from llmtee.eventlog import CANONICAL, END, SUPPLEMENT, Record
-from llmtee.model import Agent, Conversation, Event, EventBase, Person, Supplement, SupplementBase
+from llmtee.model import Conversation, Event, EventBase, Supplement, SupplementBase
 from llmtee.model._base import Frozen
 from llmtee.model.ids import new_id
 from llmtee.model.snapshot import clean_text, to_json_value
@@ -112,40 +110,6 @@ class Recording(Running):
         scope = _scope.current(self)
         value = record if scope is None else scope.fill_record(record)
         self._put(value["id"], format_name, jsontext.dumps(value))
-
-    def session(
-        self,
-        id: object = None,  # noqa: A002 - the name that users type
-        *,
-        agent: str | Agent | None = None,
-        agent_version: str | None = None,
-        person: str | Person | None = None,
-        properties: Mapping[str, Any] | None = None,
-        tags: Sequence[str] = (),
-    ) -> AbstractContextManager[None]:
-        """A block in which every record belongs to a session.
-
-        Blocks nest, and follow tasks and threads as context variables do; use ``with`` in asynchronous code too.
-
-        Leaving the block does not end the session: see `end_session`.
-
-        Args:
-            id: the session, in the application's own words; by default that of the block around it.
-            agent: who acts.
-            agent_version: its version.
-            person: whom it talks to.
-            properties: of every event; an inner block adds to the outer one's.
-            tags: of every event; an inner block adds to the outer one's.
-        """
-        own = _scope.make_scope(
-            id,
-            agent=agent,
-            agent_version=agent_version,
-            person=person,
-            properties=properties,
-            tags=tuple(tags),
-        )
-        return _scope.entered(self, own)
 
     def end_session(self, id: object) -> None:  # noqa: A002 - the name that users type
         """Says that a session is over: a vendor that takes each conversation once gets it now. Never raises.

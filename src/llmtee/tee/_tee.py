@@ -18,7 +18,7 @@ from llmtee.eventlog import Retention
 from llmtee.privacy import Redaction
 from llmtee.spec import ExporterSettings
 from llmtee.tee._annotating import Annotating
-from llmtee.tee._capturing import Capturing
+from llmtee.tee._attribution import Attribution
 from llmtee.tee._exporters import resolve_exporters
 from llmtee.tee._guard import Guard
 from llmtee.tee._home import Home
@@ -27,7 +27,7 @@ from llmtee.tee._operating import Operating
 T = TypeVar("T")
 
 
-class Tee(Capturing, Annotating, Operating):
+class Tee(Attribution, Annotating, Operating):
     """Takes each LLM event once and delivers it to every exporter. Thread-safe, and fit for asyncio.
 
         tee = Tee([HoneyHive(project="Simple RAG"), Inkeep()])

@@ -142,13 +142,8 @@ def _run_fields(run: ToolRun, message: Message, entry: Mapping[str, Any]) -> dic
     return {
         key: value
         for key, value in fields.items()
-        if (value is not None if key not in known else not _same(known[key], value))
+        if (value is not None if key not in known else not jsontext.same(known[key], value))
     }
-
-
-def _same(left: Any, right: Any) -> bool:
-    """Whether two values are the same JSON; to Python, 1, 1.0 and True are equal."""
-    return left == right and jsontext.dumps_sorted(left) == jsontext.dumps_sorted(right)
 
 
 # ── the way back ────────────────────────────────────────────────────────────────────────────────────────────────
