@@ -58,7 +58,6 @@ def unwrap(client: Any, recorder: Recorder | None) -> None:
 
 class _ApiCall(Call):
     home: Any = None
-    layer = _LAYER
 
 
 class _Installation:
@@ -188,11 +187,11 @@ class _Installation:
         with Shield(self._recorders):
             path = str(args[1] if len(args) > 1 else kwargs.get("path", ""))
             found = _PATH.match(path)
-            if found is None or not self._recorders or _active.current():
+            if found is None or not self._recorders or _active.claimed(_LAYER):
                 return None
             origin = _origin.current()
             call = _ApiCall(self._recorders, _FORMAT, said=origin.said, context=origin.context)
-            call.home = self
+            call.home, call.layer = self, _LAYER
             call.provider = "gcp.vertex_ai" if self._is_vertex else None
             call.request = {"model": _model(found["model"])}
         return call
