@@ -66,7 +66,7 @@ class LlmteeCallbackHandler(BaseTracer):
         self._steps = steps
         self._begun: dict[UUID, _Begun] = {}
 
-    def on_llm_new_token(self, token: Any, *, run_id: UUID, **kwargs: Any) -> Any:
+    def on_llm_new_token(self, token: Any, *, run_id: UUID, **kwargs: Any) -> Any:  # noqa: ARG002
         """Notes when the first token came; the others say nothing that the end does not."""
         run = self.run_map.get(str(run_id))
         if run is None or any(event["name"] == "new_token" for event in run.events):
