@@ -1,3 +1,4 @@
+# ruff: noqa: T201, BLE001, ASYNC110 - a program, whose output is read
 """Calls through LiteLLM, and what of them is recorded; run in a Python that has it. Prints JSON."""
 
 from __future__ import annotations

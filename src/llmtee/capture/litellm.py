@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002 - LiteLLM passes everything by name
 """LiteLLM: a logger that records its calls as events of a Tee.
 
     import litellm
@@ -79,7 +80,7 @@ class LlmteeLogger(CustomLogger):  # type: ignore[misc]  # LiteLLM is no depende
 
     # ── what LiteLLM calls; it passes by name ───────────────────────────────────────────────────────────────────
 
-    def log_pre_api_call(self, model: Any, messages: Any, kwargs: Any) -> None:  # noqa: ARG002
+    def log_pre_api_call(self, model: Any, messages: Any, kwargs: Any) -> None:
         """Notes who calls, in the context of the call."""
         try:
             begun = _Begun(copy_context(), _active.claim(_LAYER, yields=True))
