@@ -74,6 +74,21 @@ class LlmteeCallbackHandler(BaseTracer):
         kwargs.pop("chunk", None)
         return super().on_llm_new_token("", run_id=run_id, **kwargs)
 
+    def on_tool_start(
+        self,
+        serialized: dict[str, Any],
+        input_str: str,
+        *,
+        run_id: UUID,
+        inputs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Run:
+        """Takes the arguments as they are; older versions keep no more than their text."""
+        run = super().on_tool_start(serialized, input_str, run_id=run_id, inputs=inputs, **kwargs)
+        if isinstance(inputs, dict):
+            run.inputs = dict(inputs)
+        return run
+
     def _persist_run(self, run: Run) -> None:
         """Each run is recorded by itself, when it ends."""
 
