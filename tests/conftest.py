@@ -15,7 +15,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test sees the keys, the settings or the event log of whoever runs it, and none can reach a real vendor."""
     for name in list(os.environ):
-        if name.startswith(("LLMTEE_", "VOKER_", "HH_", "HONEYHIVE_", "INKEEP", "ROARK_")):
+        if name.startswith(("LLMTEE_", "VOKER_", "HH_", "HONEYHIVE_", "INKEEP", "ROARK_", "OTEL_")):
             monkeypatch.delenv(name)
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from llmtee.tee import get_tee as get_tee
     from llmtee.vendors.honeyhive import HoneyHive as HoneyHive
     from llmtee.vendors.inkeep import Inkeep as Inkeep
+    from llmtee.vendors.otlp import OTLP as OTLP
     from llmtee.vendors.roark import Roark as Roark
     from llmtee.vendors.voker import Voker as Voker
 
@@ -48,6 +49,7 @@ _HOMES = {
     "LlmteeError": "llmtee.errors",
     "Message": "llmtee.model",
     "ModelCall": "llmtee.model",
+    "OTLP": "llmtee.vendors.otlp",
     "Roark": "llmtee.vendors.roark",
     "Step": "llmtee.model",
     "Tee": "llmtee.tee",
@@ -65,7 +67,7 @@ _HOMES = {
     "render": "llmtee.functions",
 }
 
-__all__ = [  # sorted; a test compares it with what is there
+__all__ = [  # noqa: RUF022 - sorted as text is; a test compares it with what is there
     "Annotation",
     "ConfigError",
     "Conversation",
@@ -76,6 +78,7 @@ __all__ = [  # sorted; a test compares it with what is there
     "LlmteeError",
     "Message",
     "ModelCall",
+    "OTLP",
     "Roark",
     "Step",
     "Tee",

@@ -213,6 +213,8 @@ def _build(
 
 
 def _require_key(settings: ExporterSettings) -> None:
+    if not settings.needs_key:
+        return
     if settings.api_key is not None and settings.api_key.get_secret_value().strip():
         return
     kind = type(settings)

@@ -13,8 +13,9 @@ import openai
 from google import genai
 from google.genai import types
 
-from llmtee import jsontext, registry
-from llmtee.model import ModelCall
+from llmtee import Tee, jsontext, registry
+from llmtee.eventlog import CANONICAL
+from llmtee.model import ModelCall, load_event
 from llmtee.testing.providers import ProviderServer
 
 logging.getLogger("google_genai").setLevel(logging.ERROR)
@@ -75,6 +76,29 @@ async def _aclose(clients: list[Any]) -> None:
         aclose = getattr(getattr(client, "aio", None), "aclose", None)
         if aclose is not None:
             await aclose()
+
+
+class Heard(Tee):
+    """A Tee that also keeps what it was told, as the events that deliver sees."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._heard: list[tuple[str, str, bytes]] = []
+        super().__init__(*args, **options)
+
+    def _put(self, event_id: str, format_name: str, payload: bytes, *, live: bool = True) -> None:
+        self._heard.append((event_id, format_name, payload))
+        super()._put(event_id, format_name, payload, live=live)
+
+    @property
+    def events(self) -> list[Any]:
+        found = []
+        for event_id, name, payload in list(self._heard):
+            if name == CANONICAL:
+                found.append(load_event(jsontext.loads(payload)))
+                continue
+            items = registry.format(name).decode(jsontext.loads(payload))
+            found += [item.model_copy(update={"id": event_id}) for item in items]
+        return found
 
 
 def make_openai(provider: ProviderServer, kind: Any = None, **options: Any) -> Any:

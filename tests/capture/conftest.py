@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from llmtee.capture import _call
+from llmtee.testing.emulators import HoneyHiveEmulator
 from llmtee.testing.providers import ProviderServer
 
 
@@ -73,6 +74,11 @@ def stage(_stage: Any) -> Any:
 def provider() -> Iterator[ProviderServer]:
     with ProviderServer() as server:
         yield server
+
+
+@pytest.fixture
+def honeyhive() -> type[HoneyHiveEmulator]:
+    return HoneyHiveEmulator
 
 
 @pytest.fixture(autouse=True)

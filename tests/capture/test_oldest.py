@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EXTRAS = ("openai", "anthropic", "gemini")
+EXTRAS = ("openai", "anthropic", "gemini", "otel", "langchain")
 # The oldest OpenAI hands its HTTP library an argument that later versions of that do not know.
 BESIDE = ("httpx<0.28",)
 

@@ -9,7 +9,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from llmtee import HoneyHive, Inkeep, Roark, Voker, registry
+from llmtee import OTLP, HoneyHive, Inkeep, Roark, Voker, registry
 from llmtee._data_files import data_dir
 from llmtee.spec import Request
 from llmtee.testing.contract import VendorContract
@@ -57,6 +57,12 @@ class TestInkeep(Schema):
     vendor = registry.vendor("inkeep")
     settings = Inkeep(api_key="k")
     schema = "conversation.json"
+
+
+class TestOTLP(Schema):
+    vendor = registry.vendor("otlp")
+    settings = OTLP(api_key="k")
+    schema = "traces.json"
 
 
 class TestRoark(Schema):

@@ -181,9 +181,9 @@ class _Client(Installation):
             options = args[1] if len(args) > 1 else kwargs["options"]
             said = _overrides.carried(options)
             name = self._sdk.paths.get(options.url.partition("?")[0])
-            if name is None or not self.recorders or _active.current() is not None:
+            if name is None or not self.recorders or options.method.lower() != "post":
                 return None
-            if options.method.lower() != "post":
+            if _active.claimed(self._sdk.package):
                 return None
             call = _HttpCall(self.recorders, name, said=said, context=copy_context())
             call.home, call.layer = self, self._sdk.package

@@ -135,6 +135,10 @@ def path_text(path: Path) -> str:
 def _empty(holder: Any, steps: Sequence[str]) -> None:
     name, *rest = steps
     key = name.removesuffix("[]")
+    if isinstance(holder, list):  # of keys and values, as OTLP has it: a key has dots of its own
+        whole = ".".join(steps)
+        holder[:] = [x for x in holder if not (isinstance(x, dict) and x.get("key") == whole)]
+        return
     if not isinstance(holder, dict) or key not in holder:
         return
     if not rest:

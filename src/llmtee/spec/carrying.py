@@ -184,10 +184,17 @@ def _at(payload: Any, place: str) -> Iterator[Any]:
 
 def _value(holder: Any, path: Sequence[str]) -> Any:
     for key in path:
+        if isinstance(holder, list):  # of keys and typed values
+            found = next((one for one in holder if _has_key(one, key)), None)
+            return None if found is None else _value(found, ("value", "stringValue"))
         if not isinstance(holder, dict):
             return None
         holder = holder.get(key)
     return holder
+
+
+def _has_key(one: Any, key: str) -> bool:
+    return isinstance(one, dict) and one.get("key") == key
 
 
 def _put(body: Any, slot: CarrySlot, text: Any) -> Any:
@@ -197,6 +204,10 @@ def _put(body: Any, slot: CarrySlot, text: Any) -> Any:
     *way, last = slot.path.split(".")
     for key in way:
         inner = holder.get(key)
+        if isinstance(inner, list):
+            others = [one for one in inner if not _has_key(one, last)]
+            holder[key] = [*others, {"key": last, "value": {"stringValue": text}}]
+            return made
         holder[key] = dict(inner) if isinstance(inner, dict) else {}
         holder = holder[key]
     holder[last] = text
@@ -214,6 +225,9 @@ def _remove(body: Any, path: Sequence[str]) -> None:
     holders = [body]
     for key in path[:-1]:
         holders.append(holders[-1][key])
+    if isinstance(holders[-1], list):
+        holders[-1][:] = [one for one in holders[-1] if not _has_key(one, path[-1])]
+        return
     del holders[-1][path[-1]]
     for depth in range(len(holders) - 1, 1, -1):
         if not holders[depth]:

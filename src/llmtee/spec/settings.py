@@ -44,6 +44,8 @@ class ExporterSettings(BaseModel):
 
     vendor: ClassVar[str]
     """The name under which the vendor is registered."""
+    needs_key: ClassVar[bool] = True
+    """Whether nothing can be sent without ``api_key``."""
 
     api_key: SecretStr | None = None
     """The vendor's key. A type that never prints itself."""
@@ -62,7 +64,7 @@ class ExporterSettings(BaseModel):
     max_bytes: int | None = Field(default=None, ge=1)
     """Bytes of one request's body before it is compressed; the vendor's own limit by default."""
     compression: Encoding | Literal["none"] | None = None
-    """Of request bodies above 1 KB; by default as the vendor says, and none of the four says that it reads any."""
+    """Of request bodies above 1 KB; by default as the vendor says; of most it is not known that they read any."""
     transport: Annotated[Literal["httpx", "aiohttp"], Env("LLMTEE_TRANSPORT")] = "httpx"
     """The HTTP library. ``aiohttp`` takes less processor time and comes with ``pip install 'llmtee[fast]'``."""
     quiet: float | None = Field(default=None, ge=0)

@@ -77,7 +77,8 @@ class CarrySlot:
 
     path: str
     """In a wire item: a key, usually ``llmtee``, in a field that holds anything, such as ``metadata.llmtee``.
-    It must hold a text of any length, and ``parse`` must not mind when it is absent."""
+    It must hold a text of any length, and ``parse`` must not mind when it is absent. The field is an object, or a list
+    of keys and typed values as OTLP has it."""
     items: tuple[str, ...] = ("",)
     """Where wire items stand in what ``parse`` takes, such as ``events[]``; empty for the payload itself."""
 
@@ -137,7 +138,7 @@ class Vendor(Generic[S]):
     """Why a payload is surely this vendor's, in a few words; ``None`` where that cannot be told from what it holds."""
     free_form: tuple[str, ...] = ()
     """Paths of the fields of a wire item that hold anything, such as ``metadata`` or ``messages[].properties``:
-    what comes back only from there is *parked*."""
+    what comes back only from there is *parked*. In a list of keys and values, the rest of the path is a key."""
     carry: CarrySlot | None = None
     """Where the exact remainder of an item goes when an exporter says ``carry=True``; ``None`` where the vendor has no
     free-form field. ``render``, ``parse`` and ``shrink`` need not know: see `carrying`."""

@@ -113,5 +113,6 @@ def _keys(exporters: Iterable[Exporter]) -> Iterable[str]:
     for exporter in exporters:
         for name in type(exporter.settings).model_fields:
             value = getattr(exporter.settings, name)
-            if isinstance(value, SecretStr) and len(value.get_secret_value()) >= _MIN_SECRET:
-                yield value.get_secret_value()
+            for one in value.values() if isinstance(value, dict) else (value,):
+                if isinstance(one, SecretStr) and len(one.get_secret_value()) >= _MIN_SECRET:
+                    yield one.get_secret_value()

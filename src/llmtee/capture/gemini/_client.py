@@ -115,7 +115,7 @@ class _Client(Installation):
         with Shield(self.recorders):
             path = str(args[1] if len(args) > 1 else kwargs.get("path", ""))
             found = _PATH.match(path)
-            if found is None or not self.recorders or _active.current():
+            if found is None or not self.recorders or _active.claimed(_LAYER):
                 return None
             origin = _origin.current()
             call = _ApiCall(self.recorders, _FORMAT, said=origin.said, context=origin.context)

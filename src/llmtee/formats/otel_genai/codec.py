@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmtee.formats.otel_genai.events import traces
-from llmtee.formats.otel_genai.kinds import is_openinference, is_telemetry, keys_of
+from llmtee.formats.otel_genai.kinds import is_exported, is_openinference, is_telemetry, keys_of
 from llmtee.model import Item
 from llmtee.spec import Format
 
@@ -34,7 +34,7 @@ def decode(raw: Any) -> list[Item]:
 def detect(raw: Any) -> str | None:
     """Why a record is surely of this format; ``None`` if it is not."""
     keys = keys_of(raw)
-    if keys is None or is_openinference(keys):
+    if keys is None or is_openinference(keys) or is_exported(keys):
         return None
     if key := is_telemetry(keys):
         return f"spans or log records have {key}"

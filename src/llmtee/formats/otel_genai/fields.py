@@ -38,9 +38,7 @@ def common(span: Span, attributes: Attributes) -> dict[str, Any]:
         "id": span_id(span),
         "parent": _parent(span),
         "trace_id": span.trace_id,
-        "session": attributes.text(*_SESSION),
-        "person": _person(attributes.text(*_PERSON)),
-        "agent": _agent(attributes),
+        **identity(attributes),
         "started_at": span.start,
         "ended_at": span.end,
         "first_token_at": _first_token(span, attributes),
@@ -53,6 +51,15 @@ def common(span: Span, attributes: Attributes) -> dict[str, Any]:
         "source_ids": _source_ids(span),
     }
     return {key: value for key, value in fields.items() if value is not None}
+
+
+def identity(attributes: Attributes) -> dict[str, Any]:
+    """``session``, ``person`` and ``agent``, which hold for the spans below, too; ``None`` where nothing says."""
+    return {
+        "session": attributes.text(*_SESSION),
+        "person": _person(attributes.text(*_PERSON)),
+        "agent": _agent(attributes),
+    }
 
 
 def span_id(span: Span) -> str:

@@ -140,6 +140,11 @@ def is_openinference(keys: set[str]) -> str | None:
     return _first(keys, _OPENINFERENCE)
 
 
+def is_exported(keys: set[str]) -> str | None:
+    """The names that the vendor ``otlp`` writes beside those of the conventions, and reads: ``llmtee.*``."""
+    return _first(keys, ("llmtee.",))
+
+
 def is_telemetry(keys: set[str]) -> str | None:
     """The names that other telemetry of models writes, where one of them is there: ``gen_ai.*``."""
     return _first(keys, _TELEMETRY)

@@ -1,4 +1,4 @@
-"""Strict local servers that behave as the four vendors do, for tests and for ``llmtee emulate``.
+"""Strict local servers that behave as the vendors do, for tests and for ``llmtee emulate``.
 
     from llmtee.testing.emulators import InkeepEmulator, faults
 
@@ -25,12 +25,14 @@ from llmtee.testing.emulators._exchange import Answer, Call, Received, Route
 if TYPE_CHECKING:
     from llmtee.testing.emulators.honeyhive import HoneyHiveEmulator as HoneyHiveEmulator
     from llmtee.testing.emulators.inkeep import InkeepEmulator as InkeepEmulator
+    from llmtee.testing.emulators.otlp import OTLPEmulator as OTLPEmulator
     from llmtee.testing.emulators.roark import RoarkEmulator as RoarkEmulator
     from llmtee.testing.emulators.voker import VokerEmulator as VokerEmulator
 
 _CLASSES = {
     "honeyhive": "HoneyHiveEmulator",
     "inkeep": "InkeepEmulator",
+    "otlp": "OTLPEmulator",
     "roark": "RoarkEmulator",
     "voker": "VokerEmulator",
 }
@@ -41,6 +43,7 @@ __all__ = [
     "Emulator",
     "HoneyHiveEmulator",
     "InkeepEmulator",
+    "OTLPEmulator",
     "Received",
     "RoarkEmulator",
     "Route",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections import deque
@@ -43,6 +44,8 @@ class Emulator:
     """The name under which the vendor is registered."""
     routes: ClassVar[tuple[Route, ...]] = ()
     """Tried in order."""
+    reads_gzip: ClassVar[bool] = False
+    """Whether the vendor says that it reads compressed bodies."""
     max_bytes: int = 10_000_000
     """Larger bodies are answered 413."""
 
@@ -286,6 +289,8 @@ class Emulator:
 
     def _process(self, call: Call, content: bytes, fault: faults.Fault | None) -> Answer | None:
         """Reacts to a request and records it. What ``wait_for`` sees is complete: stored and recorded in one step."""
+        if self.reads_gzip and call.headers.get("content-encoding") == "gzip":
+            content = gzip.decompress(content)
         with self._changed:
             answer = self._react(call, content, fault)
             received = Received(
