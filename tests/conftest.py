@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 # A change is judged by the same examples every time; `make test-all` goes looking for new ones.
-settings.register_profile("same", deadline=None, max_examples=60, derandomize=True)
+settings.register_profile("same", deadline=None, max_examples=45, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=400)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
@@ -30,3 +37,61 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
         "ALL_PROXY",
     ):
         monkeypatch.delenv(name, raising=False)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run of the console script ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaints(self) -> str:
+        """Stderr without the lines that say which format was told."""
+        return "".join(
+            line for line in self.err.splitlines(keepends=True) if ": read as " not in line
+        )
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("zygote.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+@pytest.fixture
+def llmtee(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, zygote: subprocess.Popen[bytes]
+) -> Callable[..., Ended]:
+    """Runs the command line in a process of its own, inside ``tmp_path``; see ``zygote.py``."""
+    files = tmp_path_factory.mktemp("run")
+
+    def run(*args: object, stdin: str | bytes = "", **variables: str) -> Ended:
+        paths = {name: files / name for name in ("stdin", "stdout", "stderr")}
+        paths["stdin"].write_bytes(stdin.encode() if isinstance(stdin, str) else stdin)
+        order = {
+            "args": [str(one) for one in args],
+            "cwd": str(tmp_path),
+            "env": {**os.environ, **variables},
+            **{name: str(path) for name, path in paths.items()},
+        }
+        assert zygote.stdin is not None
+        assert zygote.stdout is not None
+        zygote.stdin.write(json.dumps(order).encode() + b"\n")
+        zygote.stdin.flush()
+        code = int(zygote.stdout.readline())
+        return Ended(code, paths["stdout"].read_text(), paths["stderr"].read_text())
+
+    return run

@@ -8,9 +8,10 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -78,7 +79,7 @@ def test_python_blocks_run(
 
 SAME_EXAMPLES = """
 from hypothesis import settings
-settings.register_profile("same", deadline=None, max_examples=30, derandomize=True)
+settings.register_profile("same", deadline=None, max_examples=10, derandomize=True)
 settings.load_profile("same")
 """
 
@@ -157,12 +158,13 @@ def test_metrics_of_the_docs_exist(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_commands_run(command: str, tmp_path: Path, vendors: list[emulators.Emulator]) -> None:
+def test_commands_run(
+    command: str, tmp_path: Path, vendors: list[emulators.Emulator], llmtee: Callable[..., Any]
+) -> None:
     shutil.copy(ROOT / "fixtures" / "conversations" / "plain-chat.jsonl", tmp_path / "logs.jsonl")
-    words = [str(Path(sys.executable).with_name("llmtee")), *shlex.split(command)[1:]]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout or (tmp_path / "out.jsonl").exists()
+    done = llmtee(*shlex.split(command)[1:])
+    assert done.code == 0, done.err
+    assert done.out or (tmp_path / "out.jsonl").exists()
 
 
 def test_links_lead_somewhere() -> None:

@@ -1,38 +1,15 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 SCRIPT = Path(sys.executable).parent / "llmtee"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a run of the console script ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def complaints(self) -> str:
-        """Stderr without the lines that say which format was told."""
-        return "".join(
-            line for line in self.err.splitlines(keepends=True) if ": read as " not in line
-        )
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 @pytest.fixture(autouse=True)
@@ -47,44 +24,6 @@ def _interruptible() -> Iterator[None]:
 def script() -> Path:
     """The console script."""
     return SCRIPT
-
-
-@pytest.fixture(scope="session")
-def zygote() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("zygote.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
-        yield process
-        assert process.stdin is not None
-        process.stdin.close()
-
-
-@pytest.fixture
-def llmtee(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, zygote: subprocess.Popen[bytes]
-) -> Callable[..., Ended]:
-    """Runs the command line in a process of its own, inside ``tmp_path``; see ``zygote.py``."""
-    files = tmp_path_factory.mktemp("run")
-
-    def run(*args: object, stdin: str | bytes = "", **variables: str) -> Ended:
-        paths = {name: files / name for name in ("stdin", "stdout", "stderr")}
-        paths["stdin"].write_bytes(stdin.encode() if isinstance(stdin, str) else stdin)
-        order = {
-            "args": [str(one) for one in args],
-            "cwd": str(tmp_path),
-            "env": {**os.environ, **variables},
-            **{name: str(path) for name, path in paths.items()},
-        }
-        assert zygote.stdin is not None
-        assert zygote.stdout is not None
-        zygote.stdin.write(json.dumps(order).encode() + b"\n")
-        zygote.stdin.flush()
-        code = int(zygote.stdout.readline())
-        return Ended(code, paths["stdout"].read_text(), paths["stderr"].read_text())
-
-    return run
 
 
 @pytest.fixture

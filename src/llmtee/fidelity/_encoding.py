@@ -209,20 +209,26 @@ def _are_the_same(left: _Said, right: _Said) -> bool:
 
 
 def _is_elsewhere(left: _Said, right: _Said, theirs: Sequence[_Said]) -> bool:
-    """Whether a tool's answer that names no call was paired with another one's, and stands whole in another place."""
+    """Whether a part was paired with one that only looks like it, while it stands whole in another place.
+
+    A tool's answer that names no call looks like any other such; a refusal like a text of the same words.
+    """
     one, other = left.part, right.part
-    if one is None or other is None or _mark(one) != _NAMELESS_ANSWER:
+    if one is None or other is None or _mark(one) != _mark(other):
         return False
-    return not _are_equal(one, other) and any(
+    if one["type"] == other["type"] and (_mark(one) != _NAMELESS_ANSWER or _are_equal(one, other)):
+        return False
+    return any(
         said.part is not None
-        and _mark(said.part) == _NAMELESS_ANSWER
+        and said.part["type"] == one["type"]
+        and _mark(said.part) == _mark(one)
         and _are_equal(one, said.part)
         for said in theirs
     )
 
 
 def _are_equal(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return bool(one.get("parts", ()) == other.get("parts", ()))
+    return all(one.get(key) == other.get(key) for key in ("type", "parts"))
 
 
 def _moved(
@@ -237,8 +243,7 @@ def _moved(
     for i, one in enumerate(ours):
         if i in partner or one.part is None or not (found := places.get(_mark(one.part))):
             continue
-        same_parts = (j for j in found if _are_equal(one.part, theirs[j].part or {}))
-        j = next(same_parts, found[0])
+        j = next((j for j in found if _are_equal(one.part, theirs[j].part or {})), found[0])
         found.remove(j)
         yield i, j
 

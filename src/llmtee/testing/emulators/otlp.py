@@ -73,9 +73,11 @@ class OTLPEmulator(Emulator):
         if not call.headers.get("content-type", "").startswith("application/json"):
             return self.refuse(415, "content-type must be application/json")
         problem = self.validate("traces.json", call.body)
-        if problem is None and any(s["name"] in self.invalid_names for s in _spans(call.body)):
-            problem = "a span is invalid"
-        return None if problem is None else self.refuse(400, problem)
+        if problem is not None:
+            return self.refuse(400, problem)
+        if any(span["name"] in self.invalid_names for span in _spans(call.body)):
+            return self.refuse(400, "a span is invalid")
+        return None
 
     def _answer_of(self, refused: int) -> Answer:
         if not refused:
