@@ -189,6 +189,6 @@ def test_an_outage_of_one_vendor_does_not_delay_another(
             f"{runs[1].summary}; {late[-1]:+.2f} s at most against two runs without, "
             f"which are {noise:.2f} s apart"
         )
-        if late[-1] <= DELAY_SECONDS + noise:
+        if late[-1] <= DELAY_SECONDS:
             return
     pytest.fail(f"the other vendor got events so many seconds later: {late}")

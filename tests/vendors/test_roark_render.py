@@ -7,10 +7,8 @@ import json
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from llmtee import jsontext
 from llmtee._data_files import data_dir
 from llmtee.model import (
     Agent,
@@ -597,17 +595,3 @@ def test_the_applications_own_names_stay_its_own():
 def test_a_session_that_is_a_property_already_is_said_once():
     properties = body(said("user"), session="s", properties={"sessionId": "s"})["properties"]
     assert properties == {"sessionId": "s"}
-
-
-# ── purity ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@given(conversation=strategies.conversations(), external=st.booleans())
-@settings(max_examples=60)
-def test_rendering_is_deterministic_and_changes_nothing(conversation, external):
-    before, exporter = conversation.model_copy(deep=True), Roark(external_id=external)
-    first = VENDOR.render(conversation, exporter)
-    assert conversation == before
-    again = VENDOR.render(before, exporter)
-    assert jsontext.dumps(first.body) == jsontext.dumps(again.body)
-    assert first.notes == again.notes

@@ -25,7 +25,7 @@ from llmtee.model import (
     ToolRun,
 )
 from llmtee.testing import strategies
-from llmtee.testing.contract import VendorContract, same_json
+from llmtee.testing.contract import same_json
 from llmtee.vendors.voker import VENDOR, Voker
 from llmtee.vendors.voker.wire import APIS, NO_FINGERPRINT
 
@@ -59,14 +59,6 @@ def body(item, **settings):
     rendered = VENDOR.render(item, Voker(api_key="k", **settings)).body
     EVENT_SCHEMA.validate(rendered)
     return rendered
-
-
-class TestContract(VendorContract):
-    vendor = VENDOR
-    settings = SETTINGS
-
-    def schema_error(self, request):
-        return next((error.message for error in EVENT_SCHEMA.iter_errors(request.body)), None)
 
 
 # ── the seed ────────────────────────────────────────────────────────────────────────────────────────────────────
