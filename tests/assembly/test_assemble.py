@@ -407,7 +407,7 @@ def _sessions() -> st.SearchStrategy[list[Event]]:
     return st.lists(realistic | strategies.events(), max_size=6)
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(events=_sessions(), data=st.data())
 def test_any_order_and_any_repetition_gives_the_same(events: list[Event], data: Any) -> None:
     once = list({event.id: event for event in events}.values())
@@ -416,7 +416,7 @@ def test_any_order_and_any_repetition_gives_the_same(events: list[Event], data: 
     assert assemble(shuffled) == assemble(once)
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(events=_sessions())
 def test_every_conversation_has_its_own_ids(events: list[Event]) -> None:
     for conversation in assemble(events):

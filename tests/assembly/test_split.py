@@ -140,7 +140,7 @@ def _calls() -> st.SearchStrategy[list[Event]]:
     return st.lists(call | strategies.events(), min_size=1, max_size=5)
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(events=_calls())
 def test_split_and_assembled_again_any_conversation_is_the_same(events: list[Event]) -> None:
     for conversation in assemble(events):

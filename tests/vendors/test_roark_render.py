@@ -6,7 +6,7 @@ import datetime as dt
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from llmtee._data_files import data_dir
@@ -256,7 +256,6 @@ def test_any_time_at_all_dates_a_conversation(fields):
 
 
 @given(conversation=strategies.conversations())
-@settings(max_examples=100)
 def test_times_are_in_order_and_within_the_chat(conversation):
     chat = VENDOR.render(conversation, Roark()).body
     if chat is None:

@@ -6,7 +6,7 @@ import copy
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
@@ -140,7 +140,6 @@ def test_who_spoke_is_told_where_there_are_several():
 
 
 @given(conversation=strategies.conversations(), exporter=st.sampled_from(EXPORTERS))
-@settings(max_examples=150)
 def test_what_was_written_is_read_and_written_again(conversation, exporter):
     wire = VENDOR.render(conversation, exporter)
     if wire.body is None:
@@ -151,7 +150,6 @@ def test_what_was_written_is_read_and_written_again(conversation, exporter):
 
 
 @given(conversation=strategies.conversations(), exporter=st.sampled_from(EXPORTERS))
-@settings(max_examples=100)
 def test_what_the_conversation_says_of_itself_reads_back(conversation, exporter):
     wire = VENDOR.render(conversation, exporter)
     if wire.body is None:
