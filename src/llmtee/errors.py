@@ -6,6 +6,7 @@
     │   └── UnknownName         no such vendor or format (lists those there are)
     ├── InputError              a record or payload cannot be read (names source, line and JSON path)
     ├── RenderError             an item has no valid shape at a vendor (names the field)
+    ├── HistoryIncomplete       a vendor's history does not add up, or cannot be read at all (says what to do)
     ├── EventLogError           the event log cannot be used (names the directory)
     │   └── NewerEventLog       a newer llmtee wrote it
     └── ApiError                a direct call of a vendor's API failed (has status, type, method and path)
@@ -95,6 +96,10 @@ def _rebuild_input_error(
 
 class RenderError(LlmteeError):
     """An item that has no valid shape at a vendor, such as a chat without any message."""
+
+
+class HistoryIncomplete(LlmteeError):
+    """What a vendor answers of its history does not add up, or it has none to read. Never passed over."""
 
 
 class EventLogError(LlmteeError):

@@ -7,6 +7,7 @@ from llmtee.spec.carrying import carry_of, carrying
 from llmtee.spec.format import Format, Traces
 from llmtee.spec.operation import Operation, api_error, plain_error
 from llmtee.spec.outgoing import Outgoing, outgoing, supplement_out
+from llmtee.spec.reading import Page, Position, Reader, Window
 from llmtee.spec.settings import Encoding, Env, ExporterSettings
 from llmtee.spec.stream import INCOMPLETE, StreamAccumulator, stream_fields
 from llmtee.spec.trimming import middle, trim_middle
@@ -40,6 +41,9 @@ __all__ = [
     "Note",
     "Operation",
     "Outgoing",
+    "Page",
+    "Position",
+    "Reader",
     "Recorder",
     "Rejected",
     "Request",
@@ -53,6 +57,7 @@ __all__ = [
     "Unknown",
     "Vendor",
     "Verdict",
+    "Window",
     "WireItem",
     "api_error",
     "carry_of",

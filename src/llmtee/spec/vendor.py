@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 from llmtee.model import Item, Supplement
+from llmtee.spec.reading import Reader
 from llmtee.spec.settings import Encoding, ExporterSettings
 from llmtee.spec.verdict import Verdict
 from llmtee.spec.wire import Exchange, Request, WireItem
@@ -156,5 +157,10 @@ class Vendor(Generic[S]):
     is not asked for another vendor's `VendorRequest`."""
     read_supplement: Callable[[Any], Supplement] | None = None
     """The way back, from the body that ``supplement`` gave, for the ledger. Raises ``InputError``."""
+    read: Callable[[S], Reader] | None = None
+    """Reads its history back; ``None`` where the vendor has no API for that. Raises ``ConfigError`` where a setting that
+    reading needs is missing."""
+    no_history: str = ""
+    """Why there is no ``read``, and what to do instead, in a sentence or two."""
     check: Callable[[S], Request] | None = None
     """A harmless request that shows whether key and address are right, for ``llmtee vendors check``."""

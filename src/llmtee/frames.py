@@ -1,0 +1,1 @@
+"""Events and conversations as Arrow tables, pandas and polars frames."""

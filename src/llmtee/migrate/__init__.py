@@ -1,0 +1,1 @@
+"""Moves history from one vendor, file or log to another vendor: plan, run, resume, verify."""
