@@ -65,11 +65,13 @@ def captured_by(layer: str) -> Iterator[None]:
 def current(*, probed: bool = True) -> Capturing | None:
     """The call itself. ``probed`` is whether those whom `watch` added are asked, too."""
     found = _active.get()
+    if found is not None and found.under_way:
+        return found
     while isinstance(found, Claim) and not found.under_way:
         found = found.outer
     if found is not None and not found.under_way:
         found = None
-    if found is None and probed:
+    if found is None and probed and _probes:
         return next((told for probe in _probes if (told := probe()) is not None), None)
     return found
 

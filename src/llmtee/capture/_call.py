@@ -6,10 +6,10 @@ import datetime as dt
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import Any
 
-from llmtee.capture._shield import Shield
+from llmtee.capture._shield import tell
 from llmtee.model.snapshot import clean_text, error_text, to_json_value
 from llmtee.spec import INCOMPLETE, Recorder
 
@@ -19,7 +19,27 @@ _said: set[str] = set()
 
 
 class Call:
-    """A call of a model, from its start until it is recorded, once."""
+    """A call of a model, from its start until it is recorded, once.
+
+    Most calls need few of the attributes, so that their defaults stand here and not in each call.
+    """
+
+    layer = ""
+    """Who captures it."""
+    under_way = False
+    """Whether its request is being made."""
+    request: Any = None
+    provider: str | None = None
+    attempts = 0
+    """Requests sent, the first one included; 0 where nobody counts them."""
+    retries: int | None = None
+    """As the SDK itself says; else it is told by the attempts."""
+    request_id: str | None = None
+    first_token_at: dt.datetime | None = None
+    incomplete = False
+    unread: tuple[str, ...] = ()
+    """Pieces of a stream that could not be understood."""
+    _recorded = False
 
     def __init__(
         self,
@@ -39,26 +59,14 @@ class Call:
         """
         self.recorders = tuple(recorders)
         self.format_name = format_name
-        self.layer = ""
-        """Who captures it."""
-        self.under_way = False
-        """Whether its request is being made."""
-        self.request: Any = None
-        self.provider: str | None = None
-        self.attempts = 0
-        """Requests sent, the first one included; 0 where nobody counts them."""
-        self.retries: int | None = None
-        """As the SDK itself says; else it is told by the attempts."""
-        self.request_id: str | None = None
-        self.first_token_at: dt.datetime | None = None
-        self.incomplete = False
-        self.unread: list[Any] = []
-        """Pieces of a stream that could not be understood."""
         self._said = said
         self._context = context
         self._started_at = time.time()
         self._began = time.perf_counter()
-        self._recorded = False
+
+    def keep_context(self) -> None:
+        """It is recorded later, and belongs to the session of now."""
+        self._context = copy_context()
 
     def snapshot(self) -> Any:
         """The request as it was sent, as JSON or `jsontext.Raw`."""
@@ -81,15 +89,19 @@ class Call:
         if self._recorded:
             return
         self._recorded = True
-        with Shield(self.recorders):
+        try:
             record = self._record(response, error, ended_at)
-            for recorder in self.recorders:
-                own = dict(record)
-                if self._context is None:
-                    recorder.record_json(self.format_name, own)
-                else:
-                    # A copy, because the one itself may be entered: a stream can end in the middle of anything.
-                    self._context.copy().run(recorder.record_json, self.format_name, own)
+            if self._context is None:
+                self._tell(record)
+            else:
+                # A copy, because the one itself may be entered: a stream can end in the middle of anything.
+                self._context.copy().run(self._tell, record)
+        except Exception as failure:  # noqa: BLE001 - told, see `tell`
+            tell(self.recorders, failure)
+
+    def _tell(self, record: dict[str, Any]) -> None:
+        for recorder in self.recorders:
+            recorder.record_json(self.format_name, dict(record))
 
     def _record(
         self, response: Any, error: BaseException | None, ended_at: float | None
@@ -120,7 +132,7 @@ class Call:
         if self.incomplete:
             record["flags"] = [INCOMPLETE]
         if self.unread:
-            record["unread_chunks"] = to_json_value(self.unread)
+            record["unread_chunks"] = list(self.unread)
         return record
 
 

@@ -32,9 +32,14 @@ def take(arguments: dict[str, Any]) -> dict[str, Any]:
 
     An SDK never sees them, known or not: it would refuse the call.
     """
+    for key in arguments:
+        if key.startswith(_MARKS):
+            return _taken(arguments)
+    return {}  # nearly always
+
+
+def _taken(arguments: dict[str, Any]) -> dict[str, Any]:
     said: dict[str, Any] = {}
-    if not any(key.startswith(_MARKS) for key in arguments):  # nearly always
-        return said
     for key in [key for key in arguments if key in _VOKER]:
         said[_VOKER[key]] = arguments.pop(key)
     extra = arguments.get(_EXTRA)
@@ -78,14 +83,20 @@ def carrying(original: Method) -> Method:
     """A method of a client made by `_stainless`, whose ``extra_headers`` carry what is said of the call."""
 
     def method(*args: Any, **kwargs: Any) -> Any:
-        said = take(kwargs)
-        if said:
-            # As text, for some helpers pass headers on as the bytes that they will be.
-            carried = {_CARRIER: json.dumps(said)}
-            kwargs["extra_headers"] = {**(kwargs.get("extra_headers") or {}), **carried}
+        for key in kwargs:  # as in `take`, without a call for what is nearly always so
+            if key.startswith(_MARKS):
+                _carry(kwargs)
+                break
         return original(*args, **kwargs)
 
     return method
+
+
+def _carry(arguments: dict[str, Any]) -> None:
+    if said := take(arguments):
+        # As text, for some helpers pass headers on as the bytes that they will be.
+        carried = {_CARRIER: json.dumps(said)}
+        arguments["extra_headers"] = {**(arguments.get("extra_headers") or {}), **carried}
 
 
 def carried(options: Any) -> dict[str, Any]:

@@ -8,6 +8,12 @@ from types import TracebackType
 from llmtee.spec import Recorder
 
 
+def tell(recorders: Sequence[Recorder], error: Exception) -> None:
+    """Tells the recorders of an exception, where a `Shield` would cost too much: in each call of a model."""
+    for recorder in tuple(recorders):
+        recorder.capture_failed(error)
+
+
 class Shield:
     """``with Shield(recorders): …`` tells the recorders of an exception, and goes on after the block."""
 
@@ -27,6 +33,5 @@ class Shield:
     ) -> bool:
         if not isinstance(error, Exception):
             return False
-        for recorder in tuple(self._recorders):
-            recorder.capture_failed(error)
+        tell(self._recorders, error)
         return True

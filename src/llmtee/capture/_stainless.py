@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from contextvars import copy_context
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -25,7 +24,7 @@ from llmtee.capture._hosts import provider_at
 from llmtee.capture._installation import Installation
 from llmtee.capture._patches import Method
 from llmtee.capture._responses import ResponseTap, watch
-from llmtee.capture._shield import Shield
+from llmtee.capture._shield import Shield, tell
 from llmtee.capture._streams import Gathering, body_of
 from llmtee.errors import UsageError
 from llmtee.model.snapshot import to_json_value
@@ -70,28 +69,17 @@ class _HttpCall(Call):
     """The installation whose client makes it."""
     arguments: Any = None
     """The body as the SDK has it before the request is made; never read to its end, for it may hold iterators."""
-    model: Any = None
     response: Any = None
-
-    def sent(self, request: Any) -> None:
-        """A request is about to leave; the first one is what the application asked. Its body does not change any more."""
-        self.attempts += 1
-        if self.request is None:
-            self.request = request
-
-    def answered(self, response: Any, retries: Any) -> None:
-        """A response came; of several, the last one counts."""
-        self.response = response
-        self.retries = retries if type(retries) is int else None
 
     def snapshot(self) -> Any:
         """See `Call.snapshot`."""
         if self.request is None:  # it failed before anything was sent
             return to_json_value(self.arguments)
         content = self.request.content
-        self.provider = provider_at(self.request.headers.get("host", ""))
-        if self.model and b'"model"' not in content:  # some clouds have it in the address
-            return {"model": str(self.model), **jsontext.loads(content)}
+        self.provider = provider_at(self.request.url.netloc.decode("ascii"))
+        if b'"model"' not in content and isinstance(self.arguments, dict):
+            model = self.arguments.get("model")  # some clouds have it in the address
+            return {**({"model": str(model)} if model else {}), **jsontext.loads(content)}
         return jsontext.Raw(content) if content.startswith(b"{") else body_of(content)
 
 
@@ -176,34 +164,39 @@ class _Client(Installation):
     # ── what they share ─────────────────────────────────────────────────────────────────────────────────────────
 
     def begun(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
-        call: _HttpCall | None = None
-        with Shield(self.recorders):
+        try:
             options = args[1] if len(args) > 1 else kwargs["options"]
-            said = _overrides.carried(options)
-            name = self._sdk.paths.get(options.url.partition("?")[0])
+            said = _overrides.carried(options) if options.headers else {}
+            url = options.url
+            name = self._sdk.paths.get(url if "?" not in url else url.partition("?")[0])
             if name is None or not self.recorders or options.method.lower() != "post":
                 return None
-            if _active.claimed(self._sdk.package):
+            outer = _active.current()
+            if outer is not None and _active.left_to(outer, self._sdk.package):
                 return None
-            call = _HttpCall(self.recorders, name, said=said, context=copy_context())
+            call = _HttpCall(self.recorders, name, said=said)
             call.home, call.layer = self, self._sdk.package
-            call.arguments = body = options.json_data
-            call.model = body.get("model") if isinstance(body, dict) else None
+            call.arguments = options.json_data
+        except Exception as error:  # noqa: BLE001 - told, see `tell`
+            tell(self.recorders, error)
+            return None
         return call
 
-    def _current(self) -> _HttpCall | None:
-        call = _active.current()
-        return call if isinstance(call, _HttpCall) and call.home is self else None
-
     def _sent(self, request: Any) -> None:
-        if (call := self._current()) is not None:
-            with Shield(self.recorders):
-                call.sent(request)
+        """A request is about to leave; the first one is what the application asked. Its body does not change any more."""
+        call = _active.current()
+        if isinstance(call, _HttpCall) and call.home is self:
+            call.attempts += 1
+            if call.request is None:
+                call.request = request
 
     def _answered(self, kwargs: Mapping[str, Any]) -> None:
-        if (call := self._current()) is not None:
-            with Shield(self.recorders):
-                call.answered(kwargs.get("response"), kwargs.get("retries_taken"))
+        """A response came; of several, the last one counts."""
+        call = _active.current()
+        if isinstance(call, _HttpCall) and call.home is self:
+            call.response = kwargs.get("response")
+            retries = kwargs.get("retries_taken")
+            call.retries = retries if type(retries) is int else None
 
     def failed(self, call: Any, error: BaseException) -> None:
         with Shield(self.recorders):
@@ -215,24 +208,32 @@ class _Client(Installation):
             call.finish(body_of(response.content) if answered else None, error)
 
     def done(self, call: Any, result: Any) -> Any:
-        with Shield(self.recorders):
-            self._answer(call, result)
+        try:
+            response = call.response
+            if response is None:
+                self._answered_without(call, result)
+            elif response.is_closed:
+                # The SDKs note the id at the objects that they make.
+                call.request_id = getattr(result, "_request_id", None) or self._request_id(response)
+                content = response.content
+                # What the SDK has made an object of is JSON.
+                is_json = hasattr(result, "model_fields_set") and content.startswith(b"{")
+                call.finish(jsontext.Raw(content) if is_json else body_of(content))
+            else:
+                self._streams(call, response, result)
+        except Exception as error:  # noqa: BLE001 - told, see `tell`
+            tell(self.recorders, error)
         return result
 
-    def _answer(self, call: _HttpCall, result: Any) -> None:
-        response = call.response
-        if response is None:  # a middleware of the application's answered by itself
-            dump = getattr(result, "model_dump", None)
-            plain = {"by_alias": True, "exclude_unset": True, "warnings": False}
-            call.finish(to_json_value(result if dump is None else dump(**plain)))
-            return
+    def _answered_without(self, call: _HttpCall, result: Any) -> None:
+        """Nothing was sent: a middleware of the application's answered by itself."""
+        dump = getattr(result, "model_dump", None)
+        plain = {"by_alias": True, "exclude_unset": True, "warnings": False}
+        call.finish(to_json_value(result if dump is None else dump(**plain)))
+
+    def _streams(self, call: _HttpCall, response: Any, result: Any) -> None:
+        call.keep_context()
         call.request_id = self._request_id(response)
-        if response.is_closed:
-            content = response.content
-            # What the SDK has made an object of is JSON.
-            is_json = hasattr(result, "model_fields_set") and content.startswith(b"{")
-            call.finish(jsontext.Raw(content) if is_json else body_of(content))
-            return
         call.response = None  # what waits for its end must not keep it
         content_type = response.headers.get("content-type", "")
         tap = ResponseTap(Gathering(call), self.recorders, content_type=content_type)

@@ -58,7 +58,7 @@ class Gathering:
             chunk = jsontext.loads(data)
         except ValueError:
             if len(self._call.unread) < _MOST_UNREAD:
-                self._call.unread.append(data.decode("utf-8", "replace"))
+                self._call.unread += (data.decode("utf-8", "replace"),)
             return
         self._chunks.append(data)
         if self._opening is not None:

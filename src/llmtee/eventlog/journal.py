@@ -42,8 +42,9 @@ _HEAD = struct.Struct("=d?xxxII")
 
 def encode(record: Record) -> bytes:
     """All of a record but its payload."""
-    name, own_id = record.format.encode(), record.id.encode()
-    return _HEAD.pack(record.recorded_at, record.live, len(name), len(own_id)) + name + own_id
+    text, format_name, _, recorded_at, live = record
+    name, own_id = format_name.encode(), text.encode()
+    return _HEAD.pack(recorded_at, live, len(name), len(own_id)) + name + own_id
 
 
 def decode(body: bytes) -> Record:
@@ -113,31 +114,33 @@ class JournalWriter:
             EventLogError: it cannot be written. For a second after that, nothing is tried.
         """
         head = encode(record)
+        _, format_name, payload, recorded_at, _ = record
         with self._lock:
             level = self._level
             try:
                 self._level = level + 1
-                while level >= len(self._lanes):
-                    nested = bool(self._lanes)
-                    own_bytes = self._segment_bytes
-                    self._lanes.append(
-                        _Lane(min(own_bytes, _NESTED_BYTES) if nested else own_bytes)
-                    )
-                lane = self._lanes[level]
-                if lane.segment is None or not lane.segment.append(head, record.payload):
-                    self._rotate(lane, len(head) + len(record.payload)).append(head, record.payload)
-                lane.appended += record.format != END
+                lane = self._lanes[level] if level < len(self._lanes) else self._new_lane()
                 segment = lane.segment
+                if segment is None or not segment.append(head, payload):
+                    segment = self._rotate(lane, len(head) + len(payload))
+                    segment.append(head, payload)
+                lane.appended += format_name != END
             finally:
                 self._level = level
-        if not -_LOOK_SECONDS < record.recorded_at - self._looked_at < _LOOK_SECONDS:
-            self._looked_at = record.recorded_at
+        if not -_LOOK_SECONDS < recorded_at - self._looked_at < _LOOK_SECONDS:
+            self._looked_at = recorded_at
             self.look()
-        if self._fsync and segment is not None:
+        if self._fsync:
             try:
                 segment.sync()
             except OSError as error:
                 raise EventLogError(f"journal in {self._directory}: {error}") from error
+
+    def _new_lane(self) -> _Lane:
+        nested = bool(self._lanes)
+        lane = _Lane(min(self._segment_bytes, _NESTED_BYTES) if nested else self._segment_bytes)
+        self._lanes.append(lane)
+        return lane
 
     def look(self) -> None:
         """Notices segments whose files were deleted, and writes again what nobody has read of them."""

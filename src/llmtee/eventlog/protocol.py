@@ -25,9 +25,8 @@ END = "end-of-session"
 Outcome = Literal["delivered", "pending", "dead", "unknown", "skipped"]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What was logged, as it was logged. Holds no credentials."""
+class Record(NamedTuple):
+    """What was logged, as it was logged. Holds no credentials. A tuple, because making one is the caller's time."""
 
     id: str
     format: str

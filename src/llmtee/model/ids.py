@@ -15,13 +15,9 @@ NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "llmtee")
 
 def uuid7(now_ms: int, random_bytes: bytes) -> uuid.UUID:
     """A version 7 UUID (RFC 9562 §5.7) of a time in unix milliseconds and ten random bytes."""
-    return uuid.UUID(int=_uuid7_number(now_ms, int.from_bytes(random_bytes, "big")))
-
-
-def _uuid7_number(now_ms: int, random_bits: int) -> int:
-    value = (now_ms & (2**48 - 1)) << 80 | random_bits
+    value = (now_ms & (2**48 - 1)) << 80 | int.from_bytes(random_bytes, "big")
     value = value & ~(0xF << 76) | 0x7 << 76
-    return value & ~(0x3 << 62) | 0x2 << 62
+    return uuid.UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
 
 
 _random = random.Random(os.urandom(32))  # noqa: S311 - ids have to differ, not to be secret
@@ -29,12 +25,34 @@ _random = random.Random(os.urandom(32))  # noqa: S311 - ids have to differ, not 
 
 Not ``os.urandom`` for each id: it lets go of the interpreter lock, and getting that back can take milliseconds.
 """
-os.register_at_fork(after_in_child=lambda: _random.seed(os.urandom(32)))
+_ends: list[str] = []
+"""The random ends of ids to come, made many at a time: that is cheap, and a single one is not."""
+_ENDS = 128
+
+
+def _after_fork() -> None:
+    _random.seed(os.urandom(32))
+    _ends.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _live_id() -> str:
-    text = f"{_uuid7_number(time.time_ns() // 1_000_000, _random.getrandbits(80)):032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    try:
+        end = _ends.pop()
+    except IndexError:
+        _ends.extend([_random_end() for _ in range(_ENDS)])
+        end = _random_end()
+    time_text = f"{time.time_ns() // 1_000_000:012x}"
+    return f"{time_text[:8]}-{time_text[8:]}-{end}"
+
+
+def _random_end() -> str:
+    """All of a version 7 UUID but its time: version, 12 random bits, variant, 62 random bits."""
+    bits = _random.getrandbits(74)
+    tail = f"{1 << 63 | bits >> 12:016x}"
+    return f"7{bits & 0xFFF:03x}-{tail[:4]}-{tail[4:]}"
 
 
 _UUID = re.compile("[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)

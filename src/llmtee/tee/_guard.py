@@ -34,6 +34,8 @@ class Guard:
             ConfigError: ``redact`` names a detector that does not exist, or the like.
         """
         self.complaints = Complaints()
+        self.lets_pass = redact is None
+        """Whether everything passes as it is."""
         self._redaction = None if redact is None else _redaction(redact)
         if self._redaction is not None and "api_key" in self._redaction.detect:
             self._redaction = self._redaction.knowing(tuple(_keys(exporters)))

@@ -129,9 +129,14 @@ class Recording(Running):
                     f"this Tee is closed; what is recorded now is lost ({self._refused} so far)"
                 )
             return
-        for stored in self._guard.clean(event_id, format_name, payload):
-            self._inbox.put(Record(*stored, self._clock(), live))
-        engine = self._engine or self._running()
+        if self._guard.lets_pass:
+            self._inbox.put(Record(event_id, format_name, payload, self._clock(), live))
+        else:
+            for stored in self._guard.clean(event_id, format_name, payload):
+                self._inbox.put(Record(*stored, self._clock(), live))
+        engine = self._engine
+        if engine is None and self._delivers:
+            engine = self._running()
         if engine is not None and self._log.directory is None:
             engine.notify()
 
