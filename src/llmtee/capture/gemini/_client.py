@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from llmtee import jsontext, registry
 from llmtee.capture import _active, _installation
@@ -19,7 +18,7 @@ from llmtee.capture._call import Call
 from llmtee.capture._hosts import provider_at
 from llmtee.capture._installation import Installation
 from llmtee.capture._patches import Method
-from llmtee.capture._shield import Shield
+from llmtee.capture._shield import Shield, tell
 from llmtee.capture._streams import Gathering, body_of
 from llmtee.capture.gemini import _chats, _origin
 from llmtee.errors import UsageError
@@ -43,6 +42,18 @@ def wrap(client: Any, recorder: Recorder) -> None:
 class _ApiCall(Call):
     home: Any = None
     """The installation whose client makes it."""
+    model = ""
+    body: Any = None
+    """What is sent, as JSON text where it is plain JSON."""
+
+    def snapshot(self) -> Any:
+        """See `Call.snapshot`. The model stands in the address of the request."""
+        model = {"model": self.model}
+        if isinstance(self.body, bytes):
+            if self.body.startswith(b'{"'):
+                return jsontext.Raw(jsontext.dumps(model)[:-1] + b"," + self.body[1:])
+            return model
+        return {**model, **(self.body if isinstance(self.body, dict) else {})}
 
 
 class _Client(Installation):
@@ -88,8 +99,10 @@ class _Client(Installation):
             built = original(*args, **kwargs)
             call = self._current()
             if call is not None:
-                with Shield(self.recorders):
+                try:
                     self._sent(call, built)
+                except Exception as error:  # noqa: BLE001 - told, see `tell`
+                    tell(self.recorders, error)
             return built
 
         return build
@@ -111,8 +124,7 @@ class _Client(Installation):
     # ── what they share ─────────────────────────────────────────────────────────────────────────────────────────
 
     def begun(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
-        call: _ApiCall | None = None
-        with Shield(self.recorders):
+        try:
             path = str(args[1] if len(args) > 1 else kwargs.get("path", ""))
             found = _PATH.match(path)
             if found is None or not self.recorders or _active.claimed(_LAYER):
@@ -121,7 +133,10 @@ class _Client(Installation):
             call = _ApiCall(self.recorders, _FORMAT, said=origin.said, context=origin.context)
             call.home, call.layer = self, _LAYER
             call.provider = "gcp.vertex_ai" if self._is_vertex else None
-            call.request = {"model": _model(found["model"])}
+            call.model = _model(found["model"])
+        except Exception as error:  # noqa: BLE001 - told, see `tell`
+            tell(self.recorders, error)
+            return None
         return call
 
     def _current(self) -> _ApiCall | None:
@@ -133,10 +148,12 @@ class _Client(Installation):
             call.attempts += 1
 
     def _sent(self, call: _ApiCall, built: Any) -> None:
-        call.provider = call.provider or provider_at(urlsplit(str(built.url)).netloc)
-        body = to_json_value(getattr(built, "data", None))
-        if isinstance(body, dict):
-            call.request = {**call.request, **body}
+        call.provider = call.provider or _provider(str(built.url))
+        body = getattr(built, "data", None)
+        try:
+            call.body = jsontext.dumps(body)
+        except (TypeError, ValueError):
+            call.body = to_json_value(body)
 
     def failed(self, call: Any, error: BaseException) -> None:
         call.finish(None, error)
@@ -144,9 +161,11 @@ class _Client(Installation):
     def done(self, call: Any, result: Any) -> Any:
         if hasattr(result, "__anext__"):
             return _atapped(call, result)
-        with Shield(self.recorders):
+        try:
             call.request_id = _request_id(result)
             call.finish(body_of(_body(result)))
+        except Exception as error:  # noqa: BLE001 - told, see `tell`
+            tell(self.recorders, error)
         return result
 
 
@@ -191,6 +210,10 @@ async def _atapped(call: Call, chunks: Any) -> AsyncIterator[Any]:
     gathering.exhausted()
 
 
+def _provider(url: str) -> str | None:
+    return provider_at(url.split("/", 3)[2]) if "://" in url else None
+
+
 def _model(path: str) -> str:
     """``models/gemini-x``, or a long path of Vertex AI's, as one names the model."""
     return path.rpartition("models/")[2] or path
@@ -208,5 +231,7 @@ def _request_id(answer: Any) -> str | None:
     headers = getattr(answer, "headers", None)
     if not isinstance(headers, Mapping):
         return None
-    lower = {str(name).lower(): str(value) for name, value in headers.items()}
-    return next((lower[name] for name in _REQUEST_IDS if name in lower), None)
+    for name in headers:
+        if str(name).lower() in _REQUEST_IDS:
+            return str(headers[name])
+    return None
