@@ -91,11 +91,13 @@ class Call:
         self._recorded = True
         try:
             record = self._record(response, error, ended_at)
-            if self._context is None:
-                self._tell(record)
-            else:
+            if self._context is not None:
                 # A copy, because the one itself may be entered: a stream can end in the middle of anything.
                 self._context.copy().run(self._tell, record)
+            elif len(self.recorders) == 1:
+                self.recorders[0].record_json(self.format_name, record)
+            else:
+                self._tell(record)
         except Exception as failure:  # noqa: BLE001 - told, see `tell`
             tell(self.recorders, failure)
 

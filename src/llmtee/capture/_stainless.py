@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
 from llmtee import jsontext, registry
 from llmtee.capture import _active, _installation, _overrides
@@ -76,7 +77,6 @@ class _HttpCall(Call):
         if self.request is None:  # it failed before anything was sent
             return to_json_value(self.arguments)
         content = self.request.content
-        self.provider = provider_at(self.request.url.netloc.decode("ascii"))
         if b'"model"' not in content and isinstance(self.arguments, dict):
             model = self.arguments.get("model")  # some clouds have it in the address
             return {**({"model": str(model)} if model else {}), **jsontext.loads(content)}
@@ -94,7 +94,9 @@ class _Client(Installation):
                 "see docs/capture.md for the versions"
             )
         super().__init__()
-        self._sdk = sdk
+        self._sdk, self._client = sdk, client
+        self._base: Any = None
+        self._provider: str | None = None
         self._is_async = inspect.iscoroutinefunction(type(client).request)
         for name in set(sdk.paths.values()):
             registry.format(name)  # loaded here rather than in the first call
@@ -177,10 +179,20 @@ class _Client(Installation):
             call = _HttpCall(self.recorders, name, said=said)
             call.home, call.layer = self, self._sdk.package
             call.arguments = options.json_data
+            call.provider = self._provider_at(url)
         except Exception as error:  # noqa: BLE001 - told, see `tell`
             tell(self.recorders, error)
             return None
         return call
+
+    def _provider_at(self, url: str) -> str | None:
+        """Who answers. Not by the request's own address, of which one asks through a dozen functions, in each call."""
+        if "://" in url:
+            return provider_at(urlsplit(url).netloc)
+        base = self._client.base_url
+        if base is not self._base:
+            self._base, self._provider = base, provider_at(urlsplit(str(base)).netloc)
+        return self._provider
 
     def _sent(self, request: Any) -> None:
         """A request is about to leave; the first one is what the application asked. Its body does not change any more."""

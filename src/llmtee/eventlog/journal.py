@@ -40,13 +40,6 @@ _HEAD = struct.Struct("=d?xxxII")
 """When it was recorded, whether live, length of the format's name in bytes, length of the id in bytes."""
 
 
-def encode(record: Record) -> bytes:
-    """All of a record but its payload."""
-    text, format_name, _, recorded_at, live = record
-    name, own_id = format_name.encode(), text.encode()
-    return _HEAD.pack(recorded_at, live, len(name), len(own_id)) + name + own_id
-
-
 def decode(body: bytes) -> Record:
     """The record of a frame."""
     recorded_at, live, name_bytes, id_bytes = _HEAD.unpack_from(body)
@@ -113,8 +106,9 @@ class JournalWriter:
         Raises:
             EventLogError: it cannot be written. For a second after that, nothing is tried.
         """
-        head = encode(record)
-        _, format_name, payload, recorded_at, _ = record
+        text, format_name, payload, recorded_at, live = record
+        name, own_id = format_name.encode(), text.encode()
+        head = _HEAD.pack(recorded_at, live, len(name), len(own_id)) + name + own_id
         with self._lock:
             level = self._level
             try:

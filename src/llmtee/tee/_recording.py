@@ -80,10 +80,11 @@ class Recording(Running):
             given = {key: value for key, value in said.items() if value is not None}
             # Both stand there even when they are None: they tell a record from a bare request.
             raw = {"request": request, "response": response, **given}
-            self._put_record(format, {"id": event_id, **to_json_value(raw)})
+            record = {"id": event_id, **to_json_value(raw)}
         except Exception as failure:  # noqa: BLE001 - as above
             self._failed(failure)
-        return event_id
+            return event_id
+        return self.record_json(format, record)
 
     def record_json(self, format: str, record: dict[str, Any]) -> str:  # noqa: A002 - as above
         """Records a call whose record is JSON already, and belongs to nobody else. Never raises.
@@ -97,19 +98,17 @@ class Recording(Running):
         Returns:
             The event's id.
         """
-        event_id = record["id"] = str(record.get("id") or new_id())
+        event_id: str = record.get("id") or new_id()
         try:
-            self._put_record(format, record)
+            event_id = record["id"] = str(event_id)
+            if format not in self._seen_formats:
+                self._look_at_format(format)
+            scope = _scope.current(self)
+            value = record if scope is None else scope.fill_record(record)
+            self._put(event_id, format, jsontext.dumps(value))
         except Exception as failure:  # noqa: BLE001 - as above
             self._failed(failure)
         return event_id
-
-    def _put_record(self, format_name: str, record: dict[str, Any]) -> None:
-        if format_name not in self._seen_formats:
-            self._look_at_format(format_name)
-        scope = _scope.current(self)
-        value = record if scope is None else scope.fill_record(record)
-        self._put(value["id"], format_name, jsontext.dumps(value))
 
     def end_session(self, id: object) -> None:  # noqa: A002 - the name that users type
         """Says that a session is over: a vendor that takes each conversation once gets it now. Never raises.
