@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from llmtee import jsontext, registry
@@ -48,12 +49,10 @@ class _ApiCall(Call):
 
     def snapshot(self) -> Any:
         """See `Call.snapshot`. The model stands in the address of the request."""
-        model = {"model": self.model}
-        if isinstance(self.body, bytes):
-            if self.body.startswith(b'{"'):
-                return jsontext.Raw(jsontext.dumps(model)[:-1] + b"," + self.body[1:])
-            return model
-        return {**model, **(self.body if isinstance(self.body, dict) else {})}
+        body = self.body
+        if isinstance(body, bytes) and body.startswith(b'{"'):
+            return jsontext.Raw(b'{"model":%b,%b' % (_as_json(self.model), body[1:]))
+        return {"model": self.model, **(body if isinstance(body, dict) else {})}
 
 
 class _Client(Installation):
@@ -126,14 +125,17 @@ class _Client(Installation):
     def begun(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Call | None:
         try:
             path = str(args[1] if len(args) > 1 else kwargs.get("path", ""))
-            found = _PATH.match(path)
-            if found is None or not self.recorders or _active.claimed(_LAYER):
+            model = _model_at(path)
+            if model is None or not self.recorders:
+                return None
+            outer = _active.current()
+            if outer is not None and _active.left_to(outer, _LAYER):
                 return None
             origin = _origin.current()
             call = _ApiCall(self.recorders, _FORMAT, said=origin.said, context=origin.context)
             call.home, call.layer = self, _LAYER
             call.provider = "gcp.vertex_ai" if self._is_vertex else None
-            call.model = _model(found["model"])
+            call.model = model
         except Exception as error:  # noqa: BLE001 - told, see `tell`
             tell(self.recorders, error)
             return None
@@ -210,28 +212,42 @@ async def _atapped(call: Call, chunks: Any) -> AsyncIterator[Any]:
     gathering.exhausted()
 
 
+_as_json = lru_cache(jsontext.dumps)
+
+
+@lru_cache
 def _provider(url: str) -> str | None:
     return provider_at(url.split("/", 3)[2]) if "://" in url else None
 
 
-def _model(path: str) -> str:
-    """``models/gemini-x``, or a long path of Vertex AI's, as one names the model."""
-    return path.rpartition("models/")[2] or path
+@lru_cache
+def _model_at(path: str) -> str | None:
+    """The model that a request is for, as one names it; ``None`` where it is no call of a model.
+
+    In the path it is ``models/gemini-x``, or Vertex AI's long form of that.
+    """
+    found = _PATH.match(path)
+    if found is None:
+        return None
+    return found["model"].rpartition("models/")[2] or found["model"]
 
 
 def _body(answer: Any) -> bytes:
     """The JSON of an answer: the first versions give its value, later ones an object with the body's text."""
     body = getattr(answer, "body", None)
     if isinstance(body, str):
-        return clean_text(body).encode()
+        try:
+            return body.encode()
+        except UnicodeEncodeError:
+            return clean_text(body).encode()
     return jsontext.dumps(to_json_value(answer))
 
 
 def _request_id(answer: Any) -> str | None:
     headers = getattr(answer, "headers", None)
-    if not isinstance(headers, Mapping):
+    if not isinstance(headers, dict):
         return None
     for name in headers:
-        if str(name).lower() in _REQUEST_IDS:
+        if name.lower() in _REQUEST_IDS:
             return str(headers[name])
     return None

@@ -54,6 +54,10 @@ def marked(original: Method) -> Method:
             result = original(*args, **kwargs)
         finally:
             _origin.reset(token)
+        if hasattr(
+            result, "model_fields_set"
+        ):  # an answer, nearly always: asked first, since it is asked fast
+            return result
         if inspect.isgenerator(result):
             return _relayed(result, origin)
         return _awaited(result, origin) if inspect.isawaitable(result) else result
