@@ -125,7 +125,10 @@ class Look:
                     "SELECT id, format, payload, recorded_at, live FROM journal ORDER BY number LIMIT ?",
                     (limit + 1,),
                 )
-                records = [Record(*values, live=bool(live)) for *values, live in rows]
+                records = [
+                    Record(own_id, form, payload, at, bool(live))
+                    for own_id, form, payload, at, live in rows
+                ]
             if self._db is not None and self._version >= _SEGMENTS_SINCE_VERSION:
                 positions = dict(self._db.execute("SELECT name, position FROM segments"))
             records += [record for _, record in reader.read(positions, limit + 1)]
