@@ -56,9 +56,11 @@ class Emulator:
         """Held while a handler runs."""
         self.on_request: Callable[[Received], None] | None = None
         """Called with each request after it was recorded, in the server's thread."""
+        self._between: Callable[[int], object] | None = None
         self._changed = threading.Condition(self.lock)
         self._requests: list[Received] = []
         self._script: deque[faults.Fault] = deque()
+        self._read_script: deque[faults.Fault] = deque()
         self._always: faults.Fault | None = None
         self._server: Server | None = None
 
@@ -109,10 +111,14 @@ class Emulator:
         with self.lock:
             return tuple(self._requests)
 
-    def script(self, *sequence: faults.Fault) -> None:
+    def script(self, *sequence: faults.Fault, reads: bool = False) -> None:
         """The next writes meet these faults, one each, in this order; then all is normal again.
 
-        Reads are never hit. Adds to what is scripted already.
+        Adds to what is scripted already.
+
+        Args:
+            sequence: from `faults`.
+            reads: whether the next reads meet them instead; a script for writes hits none.
 
         Raises:
             UsageError: `faults.partial` for a vendor that has no such answer.
@@ -120,7 +126,7 @@ class Emulator:
         for fault in sequence:
             self._must_know(fault)
         with self.lock:
-            self._script.extend(sequence)
+            (self._read_script if reads else self._script).extend(sequence)
 
     def always(self, fault: faults.Fault | None) -> None:
         """Every write that finds the script empty meets this fault; ``None`` ends it."""
@@ -129,12 +135,23 @@ class Emulator:
         with self.lock:
             self._always = fault
 
+    def between_requests(self, change: Callable[[int], object] | None) -> None:
+        """Lets the vendor's data change while it is read: ``change`` is called between one request and the next.
+
+        It runs before each request but the first is acted upon, with the count of those before it, one at a time and
+        under `lock`; it may use `ask`, or reach for what the emulator stores. ``None`` ends it. What is counted are
+        the requests since the emulator was made or cleared.
+        """
+        with self.lock:
+            self._between = change
+
     def clear(self) -> None:
         """Forgets what arrived, what was stored, and all scripted faults."""
         with self.lock:
             self._requests.clear()
             self._script.clear()
-            self._always = None
+            self._read_script.clear()
+            self._always = self._between = None
             self.forget()
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float = 10.0) -> bool:
@@ -259,9 +276,11 @@ class Emulator:
 
     def _take_fault(self, call: Call) -> faults.Fault | None:
         found = self._route(call)
-        if isinstance(found, Answer) or not found[0].write:
+        if isinstance(found, Answer):
             return None
         with self.lock:
+            if not found[0].write:
+                return self._read_script.popleft() if self._read_script else None
             return self._script.popleft() if self._script else self._always
 
     def _react(self, call: Call, content: bytes, fault: faults.Fault | None) -> Answer | None:
@@ -292,6 +311,8 @@ class Emulator:
         if self.reads_gzip and call.headers.get("content-encoding") == "gzip":
             content = gzip.decompress(content)
         with self._changed:
+            if self._between is not None and self._requests:
+                self._between(len(self._requests))
             answer = self._react(call, content, fault)
             received = Received(
                 number=len(self._requests) + 1,
