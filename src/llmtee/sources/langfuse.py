@@ -95,6 +95,8 @@ class _Reader:
             "from": None if window.since is None else _iso(window.since),
             "until": _iso(window.until),
             "page": 1,
+            "limit": None,
+            "total": None,
             "edge": None,
             "seen": 0,
             "again": 0,
@@ -105,7 +107,8 @@ class _Reader:
         if position["traces"] is not None:
             paths = [f"{PATH}/{quote(own, safe='')}" for own in position["traces"]]
             return [Request("GET", path, may_be_gone=True) for path in paths]
-        query = {"limit": str(self._size), "page": str(position["page"]), "fields": "core"}
+        limit = position["limit"] or self._size
+        query = {"limit": str(limit), "page": str(position["page"]), "fields": "core"}
         query |= {"orderBy": "timestamp.asc", "toTimestamp": position["until"]}
         if position["from"] is not None:
             query["fromTimestamp"] = position["from"]
@@ -130,6 +133,9 @@ def _listed(position: Position, exchange: Exchange) -> Page:
         raise HistoryIncomplete(
             f"Langfuse's page {position['page']} has {len(rows)} traces of {total}, {size} a page: {_AGAIN}"
         )
+    if position["page"] > 1 and total != position["total"]:
+        # Something came or went within the time that fills whole pages: what is behind it has moved.
+        return Page(items=(), next={**position, "page": 1, "total": total})
     pairs = [
         (as_text(row.get("id"), f"data[{i}].id"), row.get("timestamp"))
         for i, row in enumerate(rows)
@@ -143,9 +149,11 @@ def _listed(position: Position, exchange: Exchange) -> Page:
         "end": before + len(rows) >= total,
     }
     if edge is not None and (position["edge"] is None or edge["at"] != position["edge"]["at"]):
-        where |= {"from": edge["at"], "page": 1}
-    else:  # a whole page of one time
-        where["page"] = position["page"] + 1
+        where |= {"from": edge["at"], "page": 1, "limit": None}
+    elif position["limit"] is None:  # a whole page of one time
+        where["limit"] = _LARGEST_PAGE
+    else:
+        where |= {"page": position["page"] + 1, "total": total}
     estimate = position["seen"] + total - before - (len(rows) - len(new))
     if new:
         return Page(items=(), next={**where, "traces": [pairs[i][0] for i in new]}, total=estimate)
