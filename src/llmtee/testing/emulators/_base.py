@@ -181,11 +181,11 @@ class Emulator:
             method: such as ``POST``.
             path: percent-encoded, with the query if there is one.
             body: JSON; ``bytes`` are taken as they are.
-            headers: with lower-case names; the right ``authorization`` by default.
+            headers: with lower-case names; `credentials` by default.
         """
         path, _, query = path.partition("?")
         if headers is None:
-            headers = {"authorization": f"Bearer {self.key}"}
+            headers = self.credentials()
         call = Call(method, path, {}, dict(parse_qsl(query, keep_blank_values=True)), headers)
         if not isinstance(body, bytes):
             body = b"" if body is None else jsontext.dumps(body)
@@ -204,8 +204,12 @@ class Emulator:
         """The answer to a missing or wrong key."""
         return self.refuse(401, "missing or invalid API key")
 
+    def credentials(self) -> Mapping[str, str]:
+        """The headers (lower-case names) that `authorised` accepts: ``Authorization: Bearer KEY``."""
+        return {"authorization": f"Bearer {self.key}"}
+
     def authorised(self, headers: Mapping[str, str]) -> bool:
-        """Whether the headers (lower-case names) hold the right key: ``Authorization: Bearer KEY``."""
+        """Whether the headers (lower-case names) hold the right key."""
         return headers.get("authorization") == f"Bearer {self.key}"
 
     def partial(self, call: Call) -> Answer:  # noqa: ARG002 - for those who override it
