@@ -11,7 +11,7 @@ from llmtee.vendors.honeyhive.render import FREE_FORM, REASONS, render
 from llmtee.vendors.honeyhive.settings import HoneyHive
 from llmtee.vendors.honeyhive.shrink import shrink
 from llmtee.vendors.honeyhive.transport import auth, capabilities, check, judge
-from llmtee.vendors.honeyhive.update import read_supplement, supplement
+from llmtee.vendors.honeyhive.update import amended, read_supplement, supplement
 
 VENDOR = Vendor(
     name="honeyhive",
@@ -37,6 +37,7 @@ VENDOR = Vendor(
     shrink=shrink,
     supplement=supplement,
     read_supplement=read_supplement,
+    amend=amended,
     check=check,
 )
 
