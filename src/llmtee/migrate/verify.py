@@ -170,7 +170,8 @@ def _lines(of: Verification, most: int) -> Iterator[str]:
     if of.others:
         yield f"{of.others:,} further sessions there were not sent by this, and not looked at"
     yield from of.notes
-    lost = [row for row in of.predicted.rows() if row.status in ("lost", "changed", "trimmed")]
+    rows = (row for row in of.predicted.rows() if not row.noted)
+    lost = [row for row in rows if row.status in ("lost", "changed", "trimmed")]
     if lost:
         yield f"foretold, and so: {of.predicted.lost:,} values that do not come back"
         yield from (f"  {row.status} {row.field}: {row.reason}" for row in lost[:most])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from llmtee.model import Item, Step, Supplement
+from llmtee.vendors.honeyhive.settings import HoneyHive
 
 _OWN = "honeyhive"
 
 
-def readable(item: Item | Supplement) -> Item | Supplement | None:
-    """A session without its project: properties of a session, as which it is sent, have none."""
-    if not isinstance(item, Step) or item.step_type != "session":
+def readable(item: Item | Supplement, settings: HoneyHive) -> Item | Supplement | None:
+    """A session without its project, where it is sent as properties of a session: they have none."""
+    as_event = settings.carry or settings.sessions == "mixed"
+    if as_event or not isinstance(item, Step) or item.step_type != "session":
         return item
     ours = item.extra.get(_OWN)
     if not isinstance(ours, dict) or "project" not in ours:
