@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from llmtee.bulk._convert import Report, convert
-from llmtee.bulk._decoders import Detection, detect
 from llmtee.bulk._export import STATE, Exported, export
 from llmtee.bulk._history import read, window_of
 from llmtee.bulk._records import LETTER
 from llmtee.bulk._sink import open_sink
+from llmtee.decoders import Detection, detect
 
 __all__ = [
     "LETTER",

@@ -8,11 +8,12 @@ from llmtee.vendors.honeyhive.detect import detect
 from llmtee.vendors.honeyhive.pack import LIMITS, pack
 from llmtee.vendors.honeyhive.parse import parse
 from llmtee.vendors.honeyhive.read import read
+from llmtee.vendors.honeyhive.readable import readable
 from llmtee.vendors.honeyhive.render import FREE_FORM, REASONS, render
 from llmtee.vendors.honeyhive.settings import HoneyHive
 from llmtee.vendors.honeyhive.shrink import shrink
 from llmtee.vendors.honeyhive.transport import auth, capabilities, check, judge
-from llmtee.vendors.honeyhive.update import read_supplement, supplement
+from llmtee.vendors.honeyhive.update import amended, read_supplement, supplement
 
 VENDOR = Vendor(
     name="honeyhive",
@@ -38,7 +39,9 @@ VENDOR = Vendor(
     shrink=shrink,
     supplement=supplement,
     read_supplement=read_supplement,
+    amend=amended,
     read=read,
+    readable=readable,
     check=check,
 )
 
