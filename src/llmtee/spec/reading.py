@@ -58,6 +58,8 @@ class Reader(Protocol):
     def page(self, position: Position, exchanges: Sequence[Exchange]) -> Page:
         """Reads the answers, all of them successful (2xx), in the order of the requests.
 
+        A request that ``may_be_gone`` may have 404 and 410 instead.
+
         Raises:
             HistoryIncomplete: they do not add up.
             InputError: an answer is not of the vendor's shape.
