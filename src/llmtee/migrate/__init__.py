@@ -1,1 +1,10 @@
 """Moves history from one vendor, file or log to another vendor: plan, run, resume, verify."""
+
+from __future__ import annotations
+
+from llmtee.migrate.migration import Migration, Reading, Report
+from llmtee.migrate.plan import Plan
+from llmtee.migrate.run import Progress, Sent
+from llmtee.migrate.samples import Sample
+
+__all__ = ["Migration", "Plan", "Progress", "Reading", "Report", "Sample", "Sent"]
