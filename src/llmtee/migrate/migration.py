@@ -15,11 +15,12 @@ from llmtee.delivery import Exporter, Tuning
 from llmtee.errors import EventLogError, UsageError
 from llmtee.eventlog import Leadership
 from llmtee.migrate.fitting import Times
-from llmtee.migrate.plan import Plan, make_plan
+from llmtee.migrate.plan import Plan, keeps_properties, make_plan, no_times
 from llmtee.migrate.run import Progress, Sent, send
 from llmtee.migrate.source import Given, Source, identity_of, source_of, window_of
 from llmtee.migrate.staging import Held, Staging
-from llmtee.migrate.verifying import Verification, verified
+from llmtee.migrate.verify import Verification
+from llmtee.migrate.verifying import verified
 from llmtee.model import Item, Supplement, SupplementBase, load_supplement
 from llmtee.privacy import Redaction
 from llmtee.spec import ExporterSettings
@@ -41,7 +42,8 @@ class Report:
     """What a run did."""
 
     directory: Path
-    plan: Plan
+    held: Held
+    """What was read."""
     sent: Sent
     verification: Verification | None
     """``None`` where the target cannot be read, or it was not asked for."""
@@ -53,7 +55,7 @@ class Report:
         return (
             self.sent.complete
             and not (counts.dead or counts.unknown)
-            and not self.plan.held.failures
+            and not self.held.failures
             and (self.verification is None or self.verification.ok)
         )
 
@@ -63,6 +65,8 @@ class Report:
             "ok": self.ok,
             "directory": str(self.directory),
             "complete": self.sent.complete,
+            "sessions": self.held.sessions,
+            "unreadable": self.held.failures,
             "counts": asdict(self.sent.counts),
             "requests": self.sent.requests,
             "retries": self.sent.retries,
@@ -170,7 +174,7 @@ class Migration:
             return began
         # Nothing was sent while the plan was looked at: a choice about it may still be made.
         changed = {name for name, value in said.items() if kept.get(name) != value}
-        if changed == {"times"} and self._staging.fact("cursor") is None:
+        if changed == {"times"} and not self.begun:
             self._staging.keep(options=said)
         elif changed:
             told = "; ".join(
@@ -260,7 +264,7 @@ class Migration:
         """Sends everything that is not sent yet, waits until it is settled, and compares.
 
         Args:
-            plan: of this migration, where there is one already; else it is made.
+            plan: of this migration, where there is one already; else it is made, unless sending has begun before.
             verify: whether to read the target afterwards, where that can be read.
             progress: is told now and then.
             grace: seconds for requests that are under way, when a Ctrl-C ends it.
@@ -269,21 +273,38 @@ class Migration:
             UsageError: the target cannot keep the times, and ``times`` does not say what to do about it.
             LlmteeError: as in `read`.
         """
-        plan = plan or self.plan(samples=0)
-        if plan.problem is not None:
-            raise UsageError(plan.problem)
+        held = self.read()
+        total = plan.units if plan is not None else self._staging.fact("units")
+        if total is None:
+            total = self.plan(samples=0).units
+        if self.problem is not None:
+            raise UsageError(self.problem)
         sent = send(
             self._staging,
             self.directory,
             self._exporter,
             times=self.times,
-            total=plan.units,
+            total=total,
             progress=progress or _ignore,
             grace=grace,
             tuning=self._tuning,
         )
         found = self.verify() if verify and sent.complete and self.can_verify else None
-        return Report(self.directory, plan, sent, found)
+        return Report(self.directory, held, sent, found)
+
+    @property
+    def begun(self) -> bool:
+        """Whether something was sent already."""
+        return self._staging.fact("cursor") is not None
+
+    @property
+    def problem(self) -> str | None:
+        """Why it is not to be run as it is, and the choices; known when the source was read."""
+        vendor, settings = self._exporter.vendor, self._exporter.settings
+        first, _ = self._staging.span()
+        if self.times != "stop" or first is None or vendor.capabilities(settings).past_times:
+            return None
+        return no_times(vendor.title, first, keeps_properties=keeps_properties(self._exporter))
 
     @property
     def can_verify(self) -> bool:

@@ -99,17 +99,7 @@ class Plan:
         """Why it is not to be run as it is, and the choices; ``None`` when nothing stands in its way."""
         if self.keeps_times or self.times != "stop" or self.first is None:
             return None
-        begun = f"{self.first:%Y-%m-%d}"
-        properties = (
-            f"writes each one's own times into its properties, as {PROPERTY}"
-            if self.keeps_properties
-            else f"does not help here: {self.target} has no place for properties"
-        )
-        return (
-            f"{self.target} has no field for times: all of this, from {begun} on, would appear there as if it happened "
-            f"on the day on which it is sent. Choose: --times drop accepts that; --times properties {properties}; "
-            "or leave it, and send it to a vendor that keeps times"
-        )
+        return no_times(self.target, self.first, keeps_properties=self.keeps_properties)
 
     def to_json(self) -> dict[str, Any]:
         """The plan as a JSON object."""
@@ -154,6 +144,26 @@ class Plan:
             "notes": list(self.notes),
             "problem": self.problem,
         }
+
+
+def no_times(target: str, first: dt.datetime, *, keeps_properties: bool) -> str:
+    """What there is to choose where a target cannot date anything in the past.
+
+    Args:
+        target: its title.
+        first: when the oldest of it happened.
+        keeps_properties: whether it has a place for properties.
+    """
+    properties = (
+        f"writes each one's own times into its properties, as {PROPERTY}"
+        if keeps_properties
+        else f"does not help here: {target} has no place for properties"
+    )
+    return (
+        f"{target} has no field for times: all of this, from {first:%Y-%m-%d} on, would appear there as if it happened "
+        f"on the day on which it is sent. Choose: --times drop accepts that; --times properties {properties}; "
+        "or leave it, and send it to a vendor that keeps times"
+    )
 
 
 def _iso(time: dt.datetime | None) -> str | None:
@@ -342,8 +352,11 @@ def make_plan(
         count.close_group()
     for _, found in supplements_of(staging, exporter):
         count.supplement(found)
-    if count.requests and vendor.prepare(settings, {}) is not None:
+    first = vendor.prepare(settings, {})
+    if count.requests and first is not None:
         count.requests += 1
+        count.bytes += len(first.content)
+    staging.keep(units=count.units)
     requests, concurrency = count.requests, exporter.concurrency
     at_the_rate = 0.0 if settings.rate is None else requests / settings.rate
     card = vendor.capabilities(settings)

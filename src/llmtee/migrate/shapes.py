@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from llmtee.migrate.fitting import time_of
 from llmtee.model import (
+    Agent,
     Conversation,
     Item,
     MediaPart,
@@ -65,7 +66,7 @@ def _say_of_item(item: Item, words: set[str]) -> None:
         words.add("error")
 
 
-def _agents(item: Item) -> Iterable[object]:
+def _agents(item: Item) -> Iterable[Agent]:
     if isinstance(item, Conversation):
         return item.agents
     return () if item.agent is None else (item.agent,)

@@ -14,7 +14,7 @@ from llmtee import bulk, config, registry
 from llmtee.delivery import history
 from llmtee.errors import InputError, UsageError
 from llmtee.migrate.fitting import time_of
-from llmtee.model import Conversation, Item, Supplement, SupplementBase
+from llmtee.model import Item, Supplement, SupplementBase
 from llmtee.spec import ExporterSettings, Page, Position, Window
 
 LOG_PREFIX = "log:"
@@ -27,11 +27,17 @@ Given: TypeAlias = ExporterSettings | str | Path | Sequence[str | Path]
 class Source(Protocol):
     """Something that history is read from."""
 
-    name: str
-    """In a word, for file names and people."""
-    title: str
-    whole_sessions: bool
-    """Whether a session comes whole, so that reading may stop after so many."""
+    @property
+    def name(self) -> str:
+        """In a word, for file names and people."""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+
+    @property
+    def whole_sessions(self) -> bool:
+        """Whether a session comes whole, so that reading may stop after so many."""
 
     def identity(self) -> Any:
         """What it is, as JSON: a migration that goes on must have the same one. Holds no key."""
@@ -68,7 +74,10 @@ class VendorSource:
         return identity_of(self.settings)
 
     def pages(
-        self, window: Window, position: Position | None, failed: Callable[[str], None]
+        self,
+        window: Window,
+        position: Position | None,
+        failed: Callable[[str], None],  # noqa: ARG002 - a vendor's reader raises
     ) -> Iterator[Page]:
         """As the vendor's reader gives them."""
         return history.pages(self.settings, window, position=position)
@@ -181,7 +190,3 @@ def window_of(since: dt.datetime | None, until: dt.datetime) -> Window:
         )
     return Window(since=begin, until=end)
 
-
-def is_whole(item: Item) -> bool:
-    """Whether an item is a session by itself."""
-    return isinstance(item, Conversation)

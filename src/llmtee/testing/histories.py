@@ -22,6 +22,7 @@ from llmtee.model import (
     Choice,
     ErrorInfo,
     Event,
+    EventBase,
     MediaPart,
     Message,
     ModelCall,
@@ -222,12 +223,12 @@ def load(emulator: Emulator, items: Iterable[Event | Supplement]) -> None:
     settings = emulator.exporter() if emulator.port else _settings(emulator)
     vendor = registry.vendor(emulator.vendor)
     events: list[Event] = []
-    supplements: list[Supplement] = []
+    supplements: list[Annotation] = []
     for item in items:
         if isinstance(item, Annotation):
             supplements.append(item)
-        else:
-            events.append(item)  # type: ignore[arg-type]
+        elif isinstance(item, EventBase):
+            events.append(item)
     rendered = [one for one in render(events, settings) if one.skip is None]
     made_by = {
         message.generation.event: message.id
