@@ -22,7 +22,7 @@ from llmtee.delivery.exporter import Exporter, Transport, Tuning
 from llmtee.delivery.pacing import OVERLOADED, Pacing, quota_of
 from llmtee.delivery.retry import is_exhausted, seconds_until_next
 from llmtee.delivery.transport import load_transport, open_transport
-from llmtee.errors import ApiUnavailable, ApiUnreachable, HistoryIncomplete, UsageError
+from llmtee.errors import ApiUnauthorised, ApiUnavailable, ApiUnreachable, HistoryIncomplete, UsageError
 from llmtee.spec import (
     Exchange,
     ExporterSettings,
@@ -277,7 +277,9 @@ class _Asker:
         status, tried = exchange.status, f" (after {attempts} tries)" if attempts > 1 else ""
         if status is None or not 200 <= status < 300:
             error = plain_error(exchange)
-            return api_error(type(error), exchange, error.reason + tried, error.type)
+            needs = exchange.request.needs if isinstance(error, ApiUnauthorised) else ""
+            reason = f"{error.reason} ({needs})" if needs else error.reason
+            return api_error(type(error), exchange, reason + tried, error.type)
         if _is_page(exchange):
             reason = f"the answer is a page, and not the vendor's (is base_url right?){tried}: {exchange.excerpt}"
             return api_error(ApiUnreachable, exchange, reason)

@@ -64,6 +64,9 @@ class Request:
     may_be_gone: bool = False
     """Of a reader: whether 404 and 410 are answers, too, since what it asks for may have been deleted meanwhile."""
 
+    needs: str = ""
+    """Of a reader: what the key must be good for, said when it is refused."""
+
     @cached_property
     def content(self) -> bytes:
         """The body's bytes; empty when there is none."""
