@@ -145,6 +145,7 @@ class _Reading:
         load_transport(exporter)
         self._reader: Reader = vendor.read(resolved)
         self._asker = _Asker(exporter, patience)
+        self._again = 0
         self._position: Position | None = (
             self._reader.start(window) if position is None else position
         )
@@ -158,13 +159,15 @@ class _Reading:
         """The next page."""
         position = self._position
         assert position is not None  # noqa: S101 - by `done`
+        if self._again:
+            await self._asker.wait(self._again)
         exchanges = await self._asker.answers(self._reader.requests(position))
         page = self._reader.page(position, exchanges)
         if page.next == position:
             raise HistoryIncomplete(
                 f"reading stands still at {dict(position)!r:.200}: a page named its own position as the next"
             )
-        self._position = page.next
+        self._position, self._again = page.next, page.again
         return page
 
     async def close(self) -> None:
@@ -198,6 +201,12 @@ class _Asker:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def wait(self, again: int) -> None:
+        """Waits before what did not add up is read again."""
+        await asyncio.sleep(
+            seconds_until_next(self._exporter.retry, again, self._exporter.tuning.random)
+        )
 
     async def close(self) -> None:
         """Closes all connections."""

@@ -44,6 +44,9 @@ class Page:
     """How many items the whole history holds, as far as the vendor says so; an estimate, for progress."""
     notes: tuple[str, ...] = ()
     """What a user should know of this page, a sentence each, such as what a vendor no longer has."""
+    again: int = 0
+    """How often this part was read in vain by now, since it did not add up: the driver waits a little before it asks
+    again, longer each time. A reader gives up after a few."""
 
 
 class Reader(Protocol):
