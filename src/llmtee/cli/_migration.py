@@ -30,11 +30,13 @@ def show_plan(plan: Plan, directory: Path) -> None:
     for sample in plan.samples:
         _show_sample(sample, plan)
     console.heading("what the target keeps")
+    if plan.explained < plan.held.sessions:
+        console.line(f"of {plan.explained:,} of the {plan.held.sessions:,} sessions", "dim")
     console.line(plan.ledger.summary())
     _show_ledger(plan.ledger)
     if plan.problem is not None:
         console.heading("before anything is sent")
-        console.line(plan.problem, "bold")
+        console.line(f"{plan.problem}. (--times drop, --times properties)", "bold")
     console.line(f"what was read is kept in {directory}", "dim")
 
 

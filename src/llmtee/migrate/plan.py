@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llmtee.delivery import Exporter
 from llmtee.delivery.pack import pack
 from llmtee.delivery.parcel import Parcel
 from llmtee.errors import UsageError
-from llmtee.eventlog import Work
+from llmtee.eventlog import DeadLetter, Work
 from llmtee.fidelity import Ledger, explain_rendering
 from llmtee.functions import explain, fitting_ledgers
 from llmtee.migrate.fitting import (
@@ -32,6 +32,8 @@ ANSWER_SECONDS = 0.25
 """What one answer is assumed to take, where nobody says more."""
 _LISTED = 100
 """Items too large, and the like, that are named; more are counted."""
+EXPLAINED = 10_000
+"""Sessions that are explained at most: it takes ten times as long as the rest."""
 _MERGE = 64
 """Ledgers that are added up at a time."""
 
@@ -89,6 +91,8 @@ class Plan:
     cut: int
     """Units that are cut to the size that the target takes."""
     ledger: Ledger
+    explained: int
+    """Sessions that the ledger is of: all, or so many at even distances where there are more than ten thousand."""
     samples: tuple[Sample, ...]
     failures: tuple[str, ...]
     """Records of the source that could not be read; the first hundred."""
@@ -139,6 +143,7 @@ class Plan:
             },
             "cut": self.cut,
             "ledger": self.ledger.to_json(),
+            "ledger_sessions": self.explained,
             "samples": [sample.to_json() for sample in self.samples],
             "failures": list(self.failures),
             "notes": list(self.notes),
@@ -161,7 +166,7 @@ def no_times(target: str, first: dt.datetime, *, keeps_properties: bool) -> str:
     )
     return (
         f"{target} has no field for times: all of this, from {first:%Y-%m-%d} on, would appear there as if it happened "
-        f"on the day on which it is sent. Choose: --times drop accepts that; --times properties {properties}; "
+        f"on the day on which it is sent. Choose the times: \"drop\" accepts that; \"properties\" {properties}; "
         "or leave it, and send it to a vendor that keeps times"
     )
 
@@ -170,12 +175,25 @@ def _iso(time: dt.datetime | None) -> str | None:
     return None if time is None else time.isoformat()
 
 
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """An item on its way to a request."""
+
+    item: Item
+    wire: WireItem
+    """As rendered, before it is cut."""
+    explained: bool
+
+
 @dataclass
 class _Count:
     """What has been added up so far."""
 
     exporter: Exporter
     times: Times
+    every: int = 1
+    """Which sessions are explained."""
+    explained: int = 0
     units: int = 0
     requests: int = 0
     bytes: int = 0
@@ -189,8 +207,8 @@ class _Count:
     too_large_count: int = 0
     cut: int = 0
     ledgers: list[Ledger] = field(default_factory=list)
-    group: list[Item] = field(default_factory=list)
-    """What one claim of delivery holds."""
+    group: list[tuple[Item, bool]] = field(default_factory=list)
+    """What one claim of delivery holds, each with whether it is explained."""
     shapes: Shapes = field(default_factory=Shapes)
 
     def session(self, place: int, items: list[Item]) -> None:
@@ -198,41 +216,49 @@ class _Count:
         self.shapes.add(place, shape_of(items))
         grain = self.exporter.vendor.grain
         units = fitted(items, grain, self.times)
-        self._ledger(*fitting_ledgers(items, units, grain))
+        explained = (place - 1) % self.every == 0
+        if explained:
+            self.explained += 1
+            self._ledger(*fitting_ledgers(items, units, grain))
         for unit in units:
             self._date(time_of(unit))
             self.units += 1
-            self.group.append(unit)
+            self.group.append((unit, explained))
             if len(self.group) >= self.exporter.max_items:
                 self.close_group()
 
     def close_group(self) -> None:
         """Packs what delivery claims together."""
         group, self.group = self.group, []
-        parcels, items = [], {}
-        for number, unit in enumerate(group):
-            leaving = outgoing(self.exporter.vendor, unit, self.exporter.settings)
+        parcels: list[Parcel] = []
+        units: dict[int, _Unit] = {}
+        for number, (item, explained) in enumerate(group):
+            leaving = outgoing(self.exporter.vendor, item, self.exporter.settings)
+            unit = _Unit(leaving.item, leaving.wire, explained)
             if leaving.wire.body is None:
                 self.skipped[leaving.wire.skip or "the vendor has no place for it"] += 1
-                self._explain(leaving.item, leaving.wire)
+                self._explain(unit, leaving.wire)
                 continue
             parcels.append(Parcel(_work(number), leaving.wire))
-            items[number] = leaving.item, leaving.wire
+            units[number] = unit
         packed = pack(self.exporter, parcels, {})
         for packet in packed.packets:
             self.requests += 1
             self.bytes += packet.size
             for parcel in packet.parcels:
-                item, wire = items[parcel.work.last_seq]
-                self.cut += parcel.wire is not wire
-                self._explain(item, parcel.wire)
+                unit = units[parcel.work.last_seq]
+                self.cut += parcel.wire is not unit.wire
+                self._explain(unit, parcel.wire)
         for settlement in packed.settlements:
-            item, wire = items[settlement.work.last_seq]
-            reason = (settlement.letter.reason if settlement.letter else None) or "too large"
-            self.too_large_count += 1
-            if len(self.too_large) < _LISTED:
-                self.too_large.append(TooLarge(item.id, item.session, reason))
-            self._explain(item, WireItem(id=wire.id, body=None, session=wire.session, skip=reason))
+            self._too_large(units[settlement.work.last_seq], settlement.letter)
+
+    def _too_large(self, unit: _Unit, letter: DeadLetter | None) -> None:
+        item, wire = unit.item, unit.wire
+        reason = "too large" if letter is None else letter.reason
+        self.too_large_count += 1
+        if len(self.too_large) < _LISTED:
+            self.too_large.append(TooLarge(item.id, item.session, reason))
+        self._explain(unit, WireItem(id=wire.id, body=None, session=wire.session, skip=reason))
 
     def supplement(self, found: Supplement | str) -> None:
         """A supplement as the target may take it, or why it cannot."""
@@ -247,7 +273,9 @@ class _Count:
         if wire.body is None:
             self.left_out[wire.skip or "the vendor has no place for it"] += 1
             return
-        self._ledger(explain(found, exporter.settings))
+        told = explain(found, exporter.settings)
+        entries = (replace(one, path=f"{found.kind}.{one.path}") for one in told.entries)
+        self._ledger(Ledger.of(entries, told.notes))
         self.supplements += 1
         for packet in pack(exporter, [Parcel(_work(0), wire)], {}).packets:
             self.requests += 1
@@ -264,11 +292,13 @@ class _Count:
         self.first = at if self.first is None else min(self.first, at)
         self.last = at if self.last is None else max(self.last, at)
 
-    def _explain(self, item: Item, wire: WireItem) -> None:
+    def _explain(self, unit: _Unit, wire: WireItem) -> None:
+        if not unit.explained:
+            return
         vendor = self.exporter.vendor
         self._ledger(
             explain_rendering(
-                item,
+                unit.item,
                 wire.body,
                 vendor.parse,
                 free_form=vendor.free_form,
@@ -344,7 +374,7 @@ def make_plan(
     can_keep = keeps_properties(exporter)
     if times == "properties" and not can_keep:
         raise UsageError(f"--times properties: {vendor.title} has no place for properties")
-    count = _Count(exporter, times)
+    count = _Count(exporter, times, every=-(-staging.sessions() // EXPLAINED) or 1)
     for place, items in staging.queued():
         count.session(place, items)
         progress(place)
@@ -388,6 +418,7 @@ def make_plan(
         too_large_count=count.too_large_count,
         cut=count.cut,
         ledger=count.ledger(),
+        explained=count.explained,
         samples=tuple(
             sample_of(staging.at(place), shape, exporter, times)
             for place, shape in count.shapes.distinct(samples)

@@ -170,12 +170,16 @@ class _Sending:
         self._tee, self._name, self._total = tee, exporter.name, total
         self._progress = progress
         self._refused: str | None = None
+        self._worked = False
+        """Whether this process delivered anything; else what it says of requests is an earlier one's."""
 
     def wait(self, left: int) -> bool:
         """Waits until no more than so many units are pending; false when it is of no use to wait."""
         while True:
             report = self._tee.flush(timeout=_LOOK_SECONDS)
-            stats = self._tee.stats()[self._name]
+            seen = self._tee.stats()
+            self._worked |= seen.delivering
+            stats = seen[self._name]
             pending = stats.counts.pending
             trouble = stats.last_error if pending else None
             self._progress(Progress(self._total, stats.counts, stats.rate, trouble))
@@ -192,8 +196,8 @@ class _Sending:
         return Sent(
             counts=replace(stats.counts),
             complete=done and not stats.counts.pending,
-            requests=stats.requests,
-            retries=stats.retries,
+            requests=stats.requests if self._worked else 0,
+            retries=stats.retries if self._worked else 0,
             refused=self._refused,
             letters=tuple((letter.id, letter.reason) for letter in letters[:1000]),
         )
