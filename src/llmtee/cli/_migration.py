@@ -168,7 +168,8 @@ def show_report(report: Report, migration: Migration) -> None:
     if not sent.complete:
         complain(f"not everything was sent; the same command goes on with it ({report.directory})")
     if report.held.failures:
-        complain(f"{report.held.failures:,} records of the source could not be read; see the plan")
+        records = console.plural(report.held.failures, "record")
+        complain(f"{records} of the source could not be read; --plan names them")
     if report.verification is not None:
         show_verification(report.verification)
     elif not migration.can_verify:
