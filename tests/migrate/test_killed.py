@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from llmtee import jsontext
+from llmtee.eventlog.sharing import LOCK_FILE
 from llmtee.spec import Env
 from llmtee.testing.emulators import Emulator, emulator_class
 from llmtee.testing.histories import history, load
@@ -33,7 +34,7 @@ class Killer:
         if self.left:
             self.left -= 1
             if not self.left:
-                os.kill(int((self.directory / "deliver.lock").read_text()), signal.SIGKILL)
+                os.kill(int((self.directory / LOCK_FILE).read_text()), signal.SIGKILL)
                 self.kills += 1
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from rich.table import Table
 from rich.text import Text
@@ -13,7 +11,7 @@ from llmtee import jsontext
 from llmtee.cli import _console as console
 from llmtee.cli._run import complain
 from llmtee.fidelity import BY_WEIGHT, Ledger
-from llmtee.migrate import Migration, Plan, Report, Sample
+from llmtee.migrate import Migration, Plan, Report, Sample, Verification
 
 _SHOWN = 10
 """Reasons, ids and fields that are listed; all with ``--json``."""
@@ -176,15 +174,8 @@ def show_report(report: Report, migration: Migration) -> None:
         console.line("the target cannot be read, so it was not compared", "dim")
 
 
-def show_verification(found: Any) -> None:
+def show_verification(found: Verification) -> None:
     """Prints what the comparison found."""
-    for line in _few(str(one) for one in found.differences):
-        complain(line)
-    if found.ok:
-        console.line("verified: the target holds what was to arrive, as the ledger predicted")
-
-
-def _few(lines: Iterable[str]) -> list[str]:
-    told = list(lines)
-    more = [f"… and {len(told) - _SHOWN:,} more; all with --json"] if len(told) > _SHOWN else []
-    return [*told[:_SHOWN], *more]
+    console.heading("verified" if found.ok else "what the target holds differs")
+    for line in found.lines(_SHOWN):
+        console.line(line)

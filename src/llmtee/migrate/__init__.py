@@ -6,5 +6,6 @@ from llmtee.migrate.migration import Migration, Reading, Report
 from llmtee.migrate.plan import Plan
 from llmtee.migrate.run import Progress, Sent
 from llmtee.migrate.samples import Sample
+from llmtee.migrate.verify import Verification
 
-__all__ = ["Migration", "Plan", "Progress", "Reading", "Report", "Sample", "Sent"]
+__all__ = ["Migration", "Plan", "Progress", "Reading", "Report", "Sample", "Sent", "Verification"]

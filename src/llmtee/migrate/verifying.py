@@ -9,10 +9,11 @@ from pathlib import Path
 from llmtee.delivery import Exporter, history
 from llmtee.eventlog import Selection, existing_log
 from llmtee.migrate.fitting import Times, fitted
+from llmtee.migrate.plan import supplements_of
 from llmtee.migrate.run import LOG
 from llmtee.migrate.staging import Staging
 from llmtee.migrate.verify import Verification, verify
-from llmtee.model import Item, SupplementBase
+from llmtee.model import Item, Supplement
 from llmtee.privacy import declined
 from llmtee.spec import Window
 
@@ -40,12 +41,13 @@ def verified(staging: Staging, directory: Path, exporter: Exporter, times: Times
         _found(exporter, window),
         exporter.vendor,
         exporter.settings,
+        exclusive=False,
     )
 
 
 def _expected(
     staging: Staging, directory: Path, exporter: Exporter, times: Times
-) -> Iterator[Item]:
+) -> Iterator[Item | Supplement]:
     """What was delivered: without what is a dead letter, and what the settings leave out."""
     dead = _not_delivered(directory, exporter)
     settings = exporter.settings
@@ -53,6 +55,9 @@ def _expected(
         for unit in fitted(items, exporter.vendor.grain, times):
             if unit.id not in dead and declined(unit, settings.where, settings.sample) is None:
                 yield unit
+    for _, found in supplements_of(staging, exporter):
+        if not isinstance(found, str) and found.id not in dead:
+            yield found
 
 
 def _not_delivered(directory: Path, exporter: Exporter) -> set[str]:
@@ -67,8 +72,6 @@ def _not_delivered(directory: Path, exporter: Exporter) -> set[str]:
         log.close()
 
 
-def _found(exporter: Exporter, window: Window) -> Iterator[Item]:
+def _found(exporter: Exporter, window: Window) -> Iterator[Item | Supplement]:
     for page in history.pages(exporter.settings, window):
-        for item in page.items:
-            if not isinstance(item, SupplementBase):
-                yield item
+        yield from page.items

@@ -12,7 +12,7 @@ from llmtee.vendors.honeyhive.render import FREE_FORM, REASONS, render
 from llmtee.vendors.honeyhive.settings import HoneyHive
 from llmtee.vendors.honeyhive.shrink import shrink
 from llmtee.vendors.honeyhive.transport import auth, capabilities, check, judge
-from llmtee.vendors.honeyhive.update import read_supplement, supplement
+from llmtee.vendors.honeyhive.update import amended, read_supplement, supplement
 
 VENDOR = Vendor(
     name="honeyhive",
@@ -39,6 +39,7 @@ VENDOR = Vendor(
     supplement=supplement,
     read_supplement=read_supplement,
     read=read,
+    amend=amended,
     check=check,
 )
 
