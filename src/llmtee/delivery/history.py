@@ -22,7 +22,13 @@ from llmtee.delivery.exporter import Exporter, Transport, Tuning
 from llmtee.delivery.pacing import OVERLOADED, Pacing, quota_of
 from llmtee.delivery.retry import is_exhausted, seconds_until_next
 from llmtee.delivery.transport import load_transport, open_transport
-from llmtee.errors import ApiUnauthorised, ApiUnavailable, ApiUnreachable, HistoryIncomplete, UsageError
+from llmtee.errors import (
+    ApiUnauthorised,
+    ApiUnavailable,
+    ApiUnreachable,
+    HistoryIncomplete,
+    UsageError,
+)
 from llmtee.spec import (
     Exchange,
     ExporterSettings,

@@ -1,8 +1,9 @@
 """Reads a list by offsets while it changes: what is in it from the first request to the last is given exactly once.
 
-Assumed of the list, whose order is not documented: it is sorted by something, what comes new goes where it belongs, and
-a change moves what it changes to one end, always the same, or nowhere. Newest first, oldest first and last changed
-first are such orders. In all of them, a sweep from the first to the last works like this:
+Assumed of the list, whose order is not documented: either what changes stays where it is, and what is new comes in
+anywhere; or what is new or changed goes to one end, always the same. So do lists that have the newest or the oldest
+first, and the last changed first or last, as long as nothing writes past times of change into them meanwhile. A sweep
+from the first to the last row works like this:
 
 - Pages overlap. What was read just before, unchanged (the *anchors*), must come again: behind it begins what is unread,
   wherever it has moved to. Where no anchor is to be seen, pages before and after are asked for until one is.
@@ -145,7 +146,8 @@ class Sweep:
 
     def _last_anchor(self, entries: Sequence[Entry]) -> int | None:
         """The place of the last row that was read. One that has changed may be anywhere; right behind another that has
-        not, it is where it was."""
+        not, it is where it was.
+        """
         known = dict(self.anchors)
         here = [i for i, entry in enumerate(entries) if known.get(entry.key) == entry.mark]
         if not here:

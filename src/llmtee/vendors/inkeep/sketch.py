@@ -1,6 +1,6 @@
 """A set of ids in a few kilobytes, of which the difference to another such set can be read off.
 
-An invertible Bloom lookup table (Goodrich and Mitzenmacher, 2011): each key stands in three of `_CELLS` cells, which
+An invertible Bloom lookup table (Goodrich and Mitzenmacher, 2011): each key stands in four of `_CELLS` cells, which
 hold the count, the XOR of the keys and the XOR of their checks. In the difference of two sketches all that both sets
 have cancels out, however many that is; from a cell with one key left the key is read, taken out of its other cells,
 and so on. About `CAPACITY` differences can be read.
@@ -14,12 +14,12 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Final, Self
 
-_ROWS: Final = 3
-_WIDTH: Final = 80
+_ROWS: Final = 4
+_WIDTH: Final = 64
 _CELLS: Final = _ROWS * _WIDTH
 _CELL: Final = struct.Struct(">iQI")
 CAPACITY: Final = 150
-"""Keys in which two sets may differ: with so many, less than one reading in a thousand fails, and says so."""
+"""Keys in which two sets may differ: with so many, about one difference in a thousand cannot be read, and says so."""
 
 
 def key_of(*texts: str) -> int:
@@ -33,7 +33,7 @@ def _check_of(key: int) -> int:
 
 
 def _places(key: int) -> list[int]:
-    return [row * _WIDTH + (key >> 20 * row & 0xFFFFF) % _WIDTH for row in range(_ROWS)]
+    return [row * _WIDTH + (key >> 16 * row & 0xFFFF) % _WIDTH for row in range(_ROWS)]
 
 
 class Sketch:
@@ -47,13 +47,13 @@ class Sketch:
     """
 
     def __init__(self, text: str = "") -> None:
-        raw = base64.b85decode(text)
+        raw = base64.b64decode(text)
         if raw and len(raw) != _CELLS * _CELL.size:
             raise ValueError(f"a sketch has {_CELLS * _CELL.size} bytes, not {len(raw)}")
         self._cells = [list(cell) for cell in _CELL.iter_unpack(raw)] if raw else _empty()
 
     def __str__(self) -> str:
-        return base64.b85encode(b"".join(_CELL.pack(*cell) for cell in self._cells)).decode()
+        return base64.b64encode(b"".join(_CELL.pack(*cell) for cell in self._cells)).decode()
 
     def add(self, keys: Iterable[int], times: int = 1) -> Self:
         """Puts keys in, or with ``times=-1`` takes them out."""
