@@ -149,8 +149,7 @@ def test_whatever_changes_meanwhile_each_conversation_is_read_once(
     before = set(listed.rows)
     try:
         done = read_through(listed, script, size=size)
-    except HistoryIncomplete as refusal:
-        assert "quieter time" in str(refusal)
+    except HistoryIncomplete:
         return
     assert len(done.ids) == len(set(done.ids))
     assert before & set(listed.rows) <= set(done.ids)
@@ -197,7 +196,7 @@ def test_a_conversation_that_moves_ahead_of_the_reader_is_found_again() -> None:
 
 def test_a_list_that_never_settles_is_said_to_be_incomplete() -> None:
     listed = filled("changed first", 60)
-    with pytest.raises(HistoryIncomplete, match="12 times .* quieter time"):
+    with pytest.raises(HistoryIncomplete, match=r"12 times .* quieter time"):
         read_through(listed, [[("update", 59)]] * 1000, size=10)
 
 
