@@ -105,7 +105,8 @@ class Migration:
         """Opens the directory, or begins it.
 
         Args:
-            source: settings of the vendor to read, paths of files, or ``"log:DIR"`` for what llmtee recorded.
+            source: settings of the vendor to read, paths of files, or ``EventLog(dir)`` or ``"log:DIR"`` for
+                what llmtee recorded.
             target: settings of the vendor to write to. Its ``where``, ``sample`` and ``redact`` say what leaves, its
                 ``rate`` how fast.
             dir: the directory; ``./llmtee-migration-SOURCE-TARGET`` by default.
