@@ -8,6 +8,7 @@ from llmtee.vendors.honeyhive.detect import detect
 from llmtee.vendors.honeyhive.pack import LIMITS, pack
 from llmtee.vendors.honeyhive.parse import parse
 from llmtee.vendors.honeyhive.read import read
+from llmtee.vendors.honeyhive.readable import readable
 from llmtee.vendors.honeyhive.render import FREE_FORM, REASONS, render
 from llmtee.vendors.honeyhive.settings import HoneyHive
 from llmtee.vendors.honeyhive.shrink import shrink
@@ -39,6 +40,7 @@ VENDOR = Vendor(
     supplement=supplement,
     read_supplement=read_supplement,
     read=read,
+    readable=readable,
     amend=amended,
     check=check,
 )
