@@ -13,7 +13,7 @@ from llmtee.testing.emulators import Emulator, emulator_class
 from llmtee.testing.histories import history, load
 
 VENDORS = ("honeyhive", "inkeep", "roark", "voker")
-SESSIONS = 6
+SESSIONS = 4
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ def test_history_moves_and_a_second_run_changes_nothing(
     target: Callable[[str], Emulator],
     tmp_path: Path,
 ) -> None:
-    moved(source(one), target(other), tmp_path, sessions=6)
+    moved(source(one), target(other), tmp_path, sessions=4)
 
 
 def moved(given: Any, emulator: Emulator, directory: Path, *, sessions: int) -> None:

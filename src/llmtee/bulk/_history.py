@@ -9,8 +9,8 @@ from contextlib import closing
 from typing import Any, overload
 
 from llmtee.bulk import _read
-from llmtee.decoders import AUTO
 from llmtee.bulk._source import Source
+from llmtee.decoders import AUTO
 from llmtee.delivery.history import pages
 from llmtee.delivery.recorded import EventLog
 from llmtee.errors import UsageError

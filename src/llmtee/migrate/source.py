@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -203,22 +202,3 @@ def identity_of(settings: ExporterSettings) -> dict[str, Any]:
     }
     told = settings.model_dump(mode="json", exclude=about_the_way, fallback=repr)
     return {"vendor": settings.vendor, **told}
-
-
-def window_of(since: dt.datetime | None, until: dt.datetime) -> Window:
-    """The window between two times; one without a zone is UTC.
-
-    Raises:
-        UsageError: it is empty.
-    """
-    begin, end = (
-        None if time is None else time.replace(tzinfo=time.tzinfo or dt.UTC)
-        for time in (since, until)
-    )
-    assert end is not None  # noqa: S101 - by its type
-    if begin is not None and begin >= end:
-        raise UsageError(
-            f"nothing lies between since={begin.isoformat()} and until={end.isoformat()}"
-        )
-    return Window(since=begin, until=end)
-
