@@ -36,6 +36,19 @@ def test_history_moves_and_a_second_run_changes_nothing(
     moved(source(one), target(other), tmp_path, sessions=4)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("one", "other"), PAIRS, ids=["-to-".join(pair) for pair in PAIRS])
+def test_two_thousand_sessions_move(
+    one: str,
+    other: str,
+    large_source: Callable[[str], Any],
+    target: Callable[[str], Emulator],
+    tmp_path: Path,
+) -> None:
+    moved(large_source(one), target(other), tmp_path, sessions=2000)
+
+
 def moved(given: Any, emulator: Emulator, directory: Path, *, sessions: int) -> None:
     """Moves a history and compares plan, run, what arrived, and a second run."""
     settings, kept = emulator.exporter(), emulator.vendor != "voker"
