@@ -39,10 +39,10 @@ VENDOR = Vendor(
     shrink=shrink,
     supplement=supplement,
     read_supplement=read_supplement,
+    amend=amended,
     read=read,
     readable=readable,
     for_history=for_history,
-    amend=amended,
     check=check,
 )
 
