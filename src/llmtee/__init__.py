@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from llmtee.functions import explain as explain
     from llmtee.functions import parse as parse
     from llmtee.functions import render as render
+    from llmtee.migrate import Migration as Migration
     from llmtee.model import Annotation as Annotation
     from llmtee.model import Conversation as Conversation
     from llmtee.model import Message as Message
@@ -58,6 +59,7 @@ _HOMES = {
     "Langfuse": "llmtee.sources",
     "LlmteeError": "llmtee.errors",
     "Message": "llmtee.model",
+    "Migration": "llmtee.migrate",
     "ModelCall": "llmtee.model",
     "OTLP": "llmtee.vendors.otlp",
     "Roark": "llmtee.vendors.roark",
@@ -93,6 +95,7 @@ __all__ = [  # noqa: RUF022 - sorted as text is; a test compares it with what is
     "Langfuse",
     "LlmteeError",
     "Message",
+    "Migration",
     "ModelCall",
     "OTLP",
     "Roark",
