@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
+from llmtee import views
 from llmtee.model._base import Frozen, Json, JsonObject, Tagged, Text, Time, empty
 from llmtee.model.ids import new_id
 from llmtee.model.message import Agent, ErrorInfo, Message, Person
@@ -51,6 +52,10 @@ class EventBase(Tagged):
     """What a reader should know of its quality, such as ``history_incomplete`` or ``usage: …``."""
     extra: JsonObject = empty()
     """Fields of a vendor or source that have no canonical home: an object by the owner's name."""
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what was asked and answered, to fold out, and all that is known of it."""
+        return views.event(self)
 
 
 class ToolDefinition(Frozen):
