@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -113,12 +114,25 @@ def _joined(busy: list[tuple[float, float]], most: int) -> list[tuple[float, flo
 
 
 def _ticks(pieces: Sequence[_Piece], right: float) -> list[tuple[float, str]]:
+    """Where each piece begins, and round times within it."""
     found: list[tuple[float, str]] = []
     for piece in pieces:
-        for part in (0.0, 0.25, 0.5, 0.75, 1.0):
-            x = piece.left + part * (piece.right - piece.left)
-            x = min(x, right - 20)
-            if not found or x - found[-1][0] >= _APART:
-                since = piece.start + part * (piece.end - piece.start)
+        whole, wide = piece.end - piece.start, piece.right - piece.left
+        step = _round(whole * 110 / wide) if whole and wide else 0.0
+        count = int((piece.end - piece.start) / step) if step else 0
+        first = math.floor(piece.start / step) + 1 if step else 0
+        for since in (piece.start, *(step * (first + place) for place in range(count + 1))):
+            x = piece.left + ((since - piece.start) / whole * wide if whole else 0.0)
+            if since <= piece.end and x <= right and (not found or x - found[-1][0] >= _APART):
                 found.append((x, f"+{in_words(since)}" if since else "0"))
     return found
+
+
+def _round(milliseconds: float) -> float:
+    """The next larger length that people count in."""
+    known = (
+        *(m * 10.0**e for e in range(5) for m in (1, 2, 5) if m * 10**e < 60_000),
+        *(60_000.0 * m for m in (1, 2, 5, 10, 30, 60, 120, 360, 720)),
+    )
+    day = 86_400_000.0
+    return next((one for one in known if one >= milliseconds), math.ceil(milliseconds / day) * day)
