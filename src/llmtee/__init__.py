@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from llmtee.errors import InputError as InputError
     from llmtee.errors import LlmteeError as LlmteeError
     from llmtee.errors import UsageError as UsageError
+    from llmtee.frames import from_frame as from_frame
+    from llmtee.frames import to_frame as to_frame
     from llmtee.functions import assemble as assemble
     from llmtee.functions import explain as explain
     from llmtee.functions import parse as parse
@@ -61,10 +63,12 @@ _HOMES = {
     "convert": "llmtee.bulk",
     "detect": "llmtee.bulk",
     "explain": "llmtee.functions",
+    "from_frame": "llmtee.frames",
     "get_tee": "llmtee.tee",
     "parse": "llmtee.functions",
     "read": "llmtee.bulk",
     "render": "llmtee.functions",
+    "to_frame": "llmtee.frames",
 }
 
 __all__ = [  # noqa: RUF022 - sorted as text is; a test compares it with what is there
@@ -91,10 +95,12 @@ __all__ = [  # noqa: RUF022 - sorted as text is; a test compares it with what is
     "convert",
     "detect",
     "explain",
+    "from_frame",
     "get_tee",
     "parse",
     "read",
     "render",
+    "to_frame",
 ]
 
 

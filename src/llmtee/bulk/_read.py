@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from llmtee.bulk._decoders import AUTO, Choice, Detection, choice, placed
 from llmtee.bulk._identity import Repetitions
 from llmtee.bulk._records import Raw, records
 from llmtee.bulk._source import Place, Source, name_of, open_lines, places
 from llmtee.bulk._traces import OpenTraces
+from llmtee.decoders import AUTO, Choice, Detection, choice, placed
 from llmtee.errors import InputError
 from llmtee.model import Item
 
