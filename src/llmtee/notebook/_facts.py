@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from llmtee import jsontext
 from llmtee.assembly import fit
 from llmtee.errors import UsageError
-from llmtee.frames import COLUMNS
+from llmtee.frames import COLUMNS, items_of
 from llmtee.model import Conversation, EventBase, SupplementBase, times
 
 
@@ -75,17 +75,47 @@ def _table(source: Any) -> Any:
         return None
     try:
         import narwhals as nw  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError:  # then nobody can have handed in a frame that it knows
+    except ModuleNotFoundError:  # then no frame can be told from anything else
         return None
-    if hasattr(source, "schema") and hasattr(source, "to_pylist"):  # a table or a batch of Arrow's
-        source = nw.from_native(_whole(source), eager_only=True)
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None and isinstance(source, arrow.RecordBatch):
+        source = arrow.Table.from_batches([source])
     frame = nw.from_native(source, pass_through=True)
     if isinstance(frame, nw.LazyFrame):
         frame = frame.collect()
     return frame.to_arrow() if isinstance(frame, nw.DataFrame) else None
 
 
-def _whole(batch: Any) -> Any:
-    import pyarrow as pa  # noqa: PLC0415 - an extra
+def _of_table(table: Any) -> Iterator[Fact]:
+    there = [name for name in Fact._fields if name in table.column_names]
+    if not {"kind", "model", "tool_name"} & {*there}:
+        raise UsageError(
+            "a summary needs a column kind, model or tool_name, as llmtee.to_frame makes them;"
+            f" there are {', '.join(map(str, table.column_names)) or 'none'}"
+        )
+    json = ["json"] if "json" in table.column_names else []
+    return _of_rows(table.select([*there, *json]), there)
 
-    return pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
+
+def _of_rows(table: Any, there: list[str]) -> Iterator[Fact]:
+    for batch in table.to_batches(max_chunksize=4096):
+        columns = [batch.column(place).to_pylist() for place in range(len(there))]
+        for row, values in enumerate(zip(*columns, strict=True)):
+            fact = Fact(**dict(zip(there, values, strict=True)))
+            if fact.kind == "conversation":
+                if "json" not in table.column_names:
+                    raise UsageError("a summary of a table of conversations needs its column json")
+                yield from _of_items(items_of(batch.slice(row, 1)))
+            elif fact.kind not in ("annotation", "vendor_request"):
+                yield _tidied(fact)
+
+
+def _tidied(fact: Fact) -> Fact:
+    """A row as our own columns have it, whatever a table that went through other hands makes of types and gaps."""
+    numbers = {name: _number(getattr(fact, name)) for name in _NUMBERS}
+    kind = fact.kind or ("tool_run" if fact.tool_name and not fact.model else "model_call")
+    return fact._replace(kind=kind, started_at=times.parse_time(fact.started_at), **numbers)
+
+
+def _number(value: Any) -> Any:
+    return None if value is None or (isinstance(value, float) and math.isnan(value)) else value
