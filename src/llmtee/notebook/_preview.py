@@ -89,8 +89,7 @@ class Preview:
         ]
         for place, one in enumerate(found[:_PAYLOADS]):
             shown = _payload(one)
-            title = f"{_request(one)}"
-            parts.append(views.fold(title, shown, opened=place == 0))
+            parts.append(views.fold(_request(one), shown, opened=place == 0))
         if len(found) > _PAYLOADS:
             parts.append(views.dim(f"and {len(found) - _PAYLOADS} more"))
         if not found:
@@ -147,7 +146,7 @@ def _lines(
     value: Any, path: tuple[str, ...], free: Sequence[str], key: str = "", end: str = ""
 ) -> Iterator[tuple[str, str | None]]:
     """Lines of indented JSON, each value with a mark in front: whether its field is made for it or free-form."""
-    indent = "  " * len(path)
+    indent = " " * len(path)
     if not isinstance(value, dict | list) or not value:
         status = "parked" if _is_free(path, free) else "kept"
         text = jsontext.dumps(value).decode("utf-8", "replace")

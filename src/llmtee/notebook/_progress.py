@@ -92,22 +92,25 @@ class Progress:
         label = f"{self.label}: " if self.label else ""
         return label + ", ".join(filter(None, parts))
 
-    def _show(self, note: str | None = None) -> None:
+    def _view(self, note: str | None = None) -> _View:
         said = f"{self.text()}, {note}" if note else self.text()
+        return _View(said, self.done, self.total, self._ended)
+
+    def _show(self, note: str | None = None) -> None:
+        view = self._view(note)
         if _in_a_notebook():
             from IPython.display import display  # noqa: PLC0415 - it is there: this is its kernel
 
-            view = _View(said, self.done, self.total, self._ended)
             if self._handle is None:
                 self._handle = display(view, display_id=True)  # type: ignore[no-untyped-call]
             else:
                 self._handle.update(view)
         elif self._stream.isatty():
-            line = views.visible(said)
+            line = views.visible(repr(view))
             self._stream.write(f"\r\x1b[K{line}" + ("\n" if self._ended else ""))
             self._stream.flush()
         elif self._ended:
-            self._stream.write(f"{views.visible(said)}\n")
+            self._stream.write(f"{views.visible(repr(view))}\n")
 
 
 class _View:

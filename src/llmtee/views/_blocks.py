@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from llmtee import jsontext
 from llmtee.views._html import Content, Html, element
+
+T = TypeVar("T")
 
 AT_ONCE: Final = 1_500
 """Characters of a text that stand there before it is folded out."""
@@ -47,25 +49,27 @@ def _pretty(value: Any) -> str:
 def _cut(name: str, text: str, **attributes: str) -> Html:
     if len(text) <= AT_ONCE + AT_ONCE // 3:  # to fold out a few words is no help
         return element(name, text, **attributes)
-    rest = [element(name, text[AT_ONCE:AT_MOST], **attributes)]
+    end = text.rfind("\n", AT_ONCE // 2, AT_ONCE)  # between two lines, where there are some
+    end = AT_ONCE if end < 0 else end
+    rest = [element(name, text[end:AT_MOST], **attributes)]
     if len(text) > AT_MOST:
         rest.append(
             dim(f"… and {len(text) - AT_MOST:,} characters more, which are not on this page")
         )
     return Html(
-        element(name, text[:AT_ONCE], "…", **attributes)
+        element(name, text[:end], "…", **attributes)
         + fold(f"show all {len(text):,} characters", *rest)
     )
 
 
-def listed(items: Sequence[Html], what: str) -> Html:
-    """Items one below another; of many the rest to fold out."""
+def listed(items: Sequence[T], show: Callable[[T], Html], what: str) -> Html:
+    """Items one below another; of many the rest to fold out, and of very many the count."""
     if len(items) <= LISTED + LISTED // 3:
-        return Html("".join(items))
-    rest = list(items[LISTED:LISTED_AT_MOST])
+        return Html("".join(map(show, items)))
+    rest = [show(item) for item in items[LISTED:LISTED_AT_MOST]]
     if len(items) > LISTED_AT_MOST:
         rest.append(dim(f"… and {len(items) - LISTED_AT_MOST:,} more, which are not on this page"))
-    return Html("".join(items[:LISTED]) + fold(f"show all {len(items):,} {what}", *rest))
+    return Html("".join(map(show, items[:LISTED])) + fold(f"show all {len(items):,} {what}", *rest))
 
 
 def fold(

@@ -24,7 +24,7 @@ from llmtee.views._messages import agent, messages, person
 from llmtee.views._style import page
 
 if TYPE_CHECKING:
-    from llmtee.model import Branch, Conversation
+    from llmtee.model import Branch, Conversation, ToolRun
 
 _ABOVE: Final = frozenset(
     {
@@ -94,29 +94,34 @@ def _beside(one: Conversation) -> list[Html]:
     ]
     if one.tool_runs:
         names = ", ".join(dict.fromkeys(filter(None, (run.name for run in one.tool_runs))))
-        cards = [
-            element("div", event_card(run), class_="lt-message lt-tool") for run in one.tool_runs
-        ]
-        parts.insert(
-            0, fold(plural(len(cards), "tool run"), listed(cards, "tool runs"), note=names)
-        )
+        count = plural(len(one.tool_runs), "tool run")
+        parts.insert(0, fold(count, listed(one.tool_runs, _run, "tool runs"), note=names))
     if one.branches:
         reasons = ", ".join(dict.fromkeys(branch.reason for branch in one.branches))
-        shown = listed([_branch(branch) for branch in one.branches], "branches")
+        shown = listed(one.branches, _branch, "branches")
         parts.insert(
             0, fold("beside the transcript", shown, note=f"{len(one.branches)}: {reasons}")
         )
     return parts
 
 
+def _run(one: ToolRun) -> Html:
+    return element("div", event_card(one), class_="lt-message lt-tool")
+
+
 def _branch(one: Branch) -> Html:
     facts = [
         ("after", one.after),
-        ("agent", None if one.agent is None else agent(one.agent)),
         ("step of", one.parent),
         ("history", "its own" if one.detached else None),
     ]
     title = f"{one.reason}: {_BESIDE.get(one.reason, 'kept')}"
+    by = "" if one.agent is None else agent(one.agent)
+    who = fold_json("agent", None if one.agent is None else one.agent.to_json(), by or "")
     return fold(
-        title, fact_line(facts), messages(one.messages), note=plural(len(one.messages), "message")
+        title,
+        fact_line(facts),
+        who,
+        messages(one.messages),
+        note=plural(len(one.messages), "message"),
     )

@@ -16,7 +16,7 @@ from llmtee.views._blocks import (
     span,
 )
 from llmtee.views._html import Html
-from llmtee.views._messages import agent, cost, error, message, messages, person, tokens
+from llmtee.views._messages import agent, call_names, cost, error, message, messages, person, tokens
 from llmtee.views._style import page
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ _ABOVE: Final = frozenset(
             "kind",
             "name",
             "session",
-            "started_at",
-            "duration_ms",
             "error",
             "input",
             "choices",
@@ -95,7 +93,7 @@ def _model_call(one: ModelCall) -> tuple[list[tuple[str, str | None]], list[Html
         body.append(
             fold(f"{plural(len(earlier), 'message')} before", messages(earlier), note=roles)
         )
-    body += map(message, last)
+    body += [message(told, call_names(one.input)) for told in last]
     for place, choice in enumerate(one.choices):
         if place == 1:
             others = [message(other.message) for other in one.choices[1:]]

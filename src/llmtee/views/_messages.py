@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,17 +47,20 @@ _SHORT: Final = 400
 """Characters of an instruction or a tool's answer that is not folded away."""
 
 
-def messages(found: Iterable[Message]) -> Html:
+def call_names(found: Iterable[Message]) -> dict[str, str]:
+    """Names of tools by the id of their call."""
+    calls = (call for one in found for call in one.tool_calls)
+    return {call.id: call.name for call in calls if call.id is not None}
+
+
+def messages(found: Sequence[Message]) -> Html:
     """Messages one below another. A tool's answer is named after its call, a day where it begins."""
-    names: dict[str, str] = {}
-    day: dt.date | None = None
-    shown = []
-    for one in found:
-        names |= {call.id: call.name for call in one.tool_calls if call.id is not None}
-        same_day = one.started_at is not None and one.started_at.date() == day
-        shown.append(message(one, names, same_day=same_day))
-        day = one.started_at.date() if one.started_at is not None else day
-    return listed(shown, "messages")
+    names = call_names(found)
+    days = [None if one.started_at is None else one.started_at.date() for one in found]
+    told = [*zip(found, [None, *days], days, strict=False)]
+    return listed(
+        told, lambda it: message(it[0], names, same_day=it[1] == it[2] is not None), "messages"
+    )
 
 
 def message(

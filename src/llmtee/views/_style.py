@@ -61,8 +61,9 @@ overflow-wrap:anywhere;unicode-bidi:isolate;line-height:1.45;max-width:34em}
 & .lt-plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(380px,1fr));gap:10px 26px}
 & .lt-plots img{max-height:none;width:100%}
 & h4{margin:8px 0 2px;font-size:1em;font-weight:600;color:inherit}
-& .lt-columns{display:grid;grid-auto-flow:column;grid-auto-columns:minmax(290px,1fr);gap:0 16px;overflow-x:auto}
-& .lt-columns pre.lt-json{font-size:.82em}
+& .lt-columns{display:grid;grid-auto-flow:column;grid-auto-columns:minmax(236px,1fr);gap:0 12px;overflow-x:auto}
+& .lt-columns pre.lt-json{font-size:.78em;max-height:560px;overflow:auto;padding:5px 4px}
+& .lt-columns>div>details>:not(summary){margin-left:0}
 & .lt-kept{color:color-mix(in srgb,var(--user) 75%,currentColor)}
 & .lt-parked{color:color-mix(in srgb,var(--model) 75%,currentColor)}
 & .lt-changed,& .lt-trimmed{color:color-mix(in srgb,var(--tool) 80%,currentColor)}
