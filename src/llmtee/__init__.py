@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from llmtee.bulk import convert as convert
     from llmtee.bulk import detect as detect
     from llmtee.bulk import read as read
+    from llmtee.delivery.recorded import EventLog as EventLog
     from llmtee.errors import ConfigError as ConfigError
+    from llmtee.errors import HistoryIncomplete as HistoryIncomplete
     from llmtee.errors import InputError as InputError
     from llmtee.errors import LlmteeError as LlmteeError
     from llmtee.errors import UsageError as UsageError
@@ -47,6 +49,8 @@ _HOMES = {
     "ConfigError": "llmtee.errors",
     "Conversation": "llmtee.model",
     "Detection": "llmtee.bulk",
+    "EventLog": "llmtee.delivery.recorded",
+    "HistoryIncomplete": "llmtee.errors",
     "HoneyHive": "llmtee.vendors.honeyhive",
     "Inkeep": "llmtee.vendors.inkeep",
     "InputError": "llmtee.errors",
@@ -80,6 +84,8 @@ __all__ = [  # noqa: RUF022 - sorted as text is; a test compares it with what is
     "ConfigError",
     "Conversation",
     "Detection",
+    "EventLog",
+    "HistoryIncomplete",
     "HoneyHive",
     "Inkeep",
     "InputError",

@@ -43,6 +43,7 @@ class Project:
         self.requests = 0
         self.between: Callable[[int], object] = lambda _: None
         self.last: Request | None = None
+        """Of this step."""
         self.paging = False
         """Whether numbered pages are read."""
         self.answer = answer or (lambda request, body: body)
@@ -73,6 +74,7 @@ class Project:
         while position is not None:
             position = json.loads(json.dumps(position))
             requests = VENDOR.read(exporter).requests(position)
+            self.last = None
             self.paging = any(request.body["page"] > 1 for request in requests)
             page = reader.page(position, [self.ask(request) for request in requests])
             assert page.next != position

@@ -76,6 +76,23 @@ class Progress:
             self._drawn = now
             self._show()
 
+    def __call__(self, state: Any) -> None:
+        """Takes what ``convert`` and ``Migration`` tell of their progress, so that a bar can be handed to them as it is.
+
+        Args:
+            state: an object with ``done`` and ``total``; or with ``counts``, of which the settled ones are done, or
+                ``held``, whose sessions are; or a number.
+        """
+        if isinstance(state, int):
+            self.update(state)
+        elif (counts := getattr(state, "counts", None)) is not None:
+            self.update(counts.total - counts.pending - counts.open, state.total)
+        elif (held := getattr(state, "held", None)) is not None:
+            self.unit = "sessions"
+            self.update(held.sessions)
+        else:
+            self.update(state.done, state.total)
+
     def text(self) -> str:
         """``1,200 of 5,000 events, 24 %, 400/s, 9.5 s left``."""
         seconds = max(self._clock() - self._started, 0.0)

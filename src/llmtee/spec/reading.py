@@ -44,6 +44,8 @@ class Page:
     """How many items the whole history holds, as far as the vendor says so; an estimate, for progress."""
     notes: tuple[str, ...] = ()
     """What a user should know of this page, a sentence each, such as what a vendor no longer has."""
+    ended: tuple[str, ...] = ()
+    """Sessions that are known to have ended by now, as an event log knows it."""
     again: int = 0
     """How often this part was read in vain by now, since it did not add up: the driver waits a little before it asks
     again, longer each time. A reader gives up after a few."""
