@@ -315,7 +315,7 @@ def test_a_line_of_time_keeps_the_order_and_stays_within_its_ends(
     assert places[0] >= 100 - 1e-6
     assert places[-1] <= 900 + 1e-6
     labels = [x for x, _ in line.ticks]
-    assert all(later - earlier >= 62 for earlier, later in pairwise(labels))
+    assert all(later - earlier >= 76 for earlier, later in pairwise(labels))
 
 
 def test_events_of_all_kinds_name_themselves() -> None:

@@ -130,7 +130,9 @@ def _agreed(migration: Migration, plan: Plan | None, *, yes: bool) -> bool:
         complain("nothing was sent; --yes sends it")
         return False
     if plan is not None and plan.problem is not None:
-        raise UsageError(f"nothing was sent: {plan.target} has no field for times; choose with --times, see the plan")
+        raise UsageError(
+            f"nothing was sent: {plan.target} has no field for times; choose with --times, see the plan"
+        )
     if yes:
         return True
     if typer.confirm("Send it?", default=False):

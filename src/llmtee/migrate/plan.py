@@ -166,7 +166,7 @@ def no_times(target: str, first: dt.datetime, *, keeps_properties: bool) -> str:
     )
     return (
         f"{target} has no field for times: all of this, from {first:%Y-%m-%d} on, would appear there as if it happened "
-        f"on the day on which it is sent. Choose the times: \"drop\" accepts that; \"properties\" {properties}; "
+        f'on the day on which it is sent. Choose the times: "drop" accepts that; "properties" {properties}; '
         "or leave it, and send it to a vendor that keeps times"
     )
 

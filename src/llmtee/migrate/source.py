@@ -189,4 +189,3 @@ def window_of(since: dt.datetime | None, until: dt.datetime) -> Window:
             f"nothing lies between since={begin.isoformat()} and until={end.isoformat()}"
         )
     return Window(since=begin, until=end)
-

@@ -181,7 +181,7 @@ def _stacked(
 def _finish(axis: Any, said: Callable[[float], str], legend: Any) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator  # noqa: PLC0415 - an extra
 
-    axis.set_major_locator(MaxNLocator(4))
+    axis.set_major_locator(MaxNLocator(4, integer=said is _short))
     axis.set_major_formatter(FuncFormatter(lambda value, _: said(value)))
     if legend is not None:
         legend.legend(

@@ -15,7 +15,7 @@ from llmtee.views._blocks import span as in_words
 _MILLISECOND: Final = dt.timedelta(milliseconds=1)
 _LONG: Final = 0.35
 """A pause is folded when it is longer than this part of all the time in which something went on."""
-_APART: Final = 62.0
+_APART: Final = 76.0
 """Least distance of two labels."""
 
 

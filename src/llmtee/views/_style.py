@@ -69,12 +69,12 @@ overflow-wrap:anywhere;unicode-bidi:isolate;line-height:1.45;max-width:34em}
 & .lt-changed,& .lt-trimmed{color:color-mix(in srgb,var(--tool) 80%,currentColor)}
 & .lt-lost,& .lt-dropped{color:color-mix(in srgb,var(--bad) 80%,currentColor)}
 & td.lt-mark{white-space:nowrap}
-& pre .lt-line{display:block;border-left:3px solid transparent;padding-left:6px}
+& pre .lt-line{display:block;border-left:3px solid transparent;padding-left:22px;text-indent:-17px}
 & pre .lt-line.lt-kept{color:inherit;border-left-color:color-mix(in srgb,var(--user) 65%,transparent)}
 & pre .lt-line.lt-parked{color:inherit;border-left:3px dotted color-mix(in srgb,var(--model) 85%,currentColor);
 background:color-mix(in srgb,var(--model) 11%,transparent)}
 & progress{width:260px;height:9px;vertical-align:middle;margin-right:12px;accent-color:var(--model)}
-& svg{display:block;max-width:100%;height:auto;margin:4px 0}
+& svg{display:block;width:100%;height:auto;margin:4px 0}
 & svg text{fill:currentColor;font-size:11.5px}
 & svg .lt-dim{opacity:.66}& svg .lt-inside{fill:#fff;font-size:10.5px}
 & svg .lt-grid{stroke:currentColor;stroke-width:1;opacity:.16}

@@ -253,11 +253,5 @@ def _tip(text: str) -> Html:
 def _ticks(line: Axis, y: float) -> Iterator[Html]:
     for x, label in line.ticks:
         yield element("line", x1=x, x2=x, y1=y - 16, y2=y - 12, class_="lt-grid")
-        yield element(
-            "text",
-            label,
-            x=x,
-            y=y,
-            text_anchor="middle" if x > _LEFT + 20 else "start",
-            class_="lt-dim",
-        )
+        side = "start" if x < _LEFT + 20 else "end" if x > _WIDTH - 50 else "middle"
+        yield element("text", label, x=x, y=y, text_anchor=side, class_="lt-dim")
