@@ -50,7 +50,7 @@ def test_a_pipe_has_one_line_at_the_end() -> None:
     with Progress(None, "reading\x1b[31m", stream=out, clock=clock) as bar:
         work(bar, clock)
         assert out.getvalue() == ""
-    assert out.getvalue() == "reading␛[31m: 1,000 items, 160/s, 6.25 s\n"
+    assert out.getvalue() == "reading\\x1b[31m: 1,000 items, 160/s, 6.25 s\n"
 
 
 def test_what_stops_is_said() -> None:

@@ -57,7 +57,7 @@ def test_nothing_that_is_obeyed_or_unseen_is_left(text: str) -> None:
 
 
 def test_what_is_hidden_is_named() -> None:
-    assert views.visible("a\x1b[0m\u202eb\U000e0041c\x7f") == "a␛[0mU+202EbU+E0041cU+007F"
+    assert views.visible("a\x1b[0m\u202eb\U000e0041c\x7f") == "a\\x1b[0mU+202EbU+E0041c\\x7f"
     assert views.visible("one\r\ntwo\ttab 👩‍👩‍👧 می‌خواهم") == "one\ntwo\ttab 👩‍👩‍👧 می‌خواهم"
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from llmtee import views
 from llmtee.model import times
 from llmtee.model._base import Frozen, JsonObject, Tagged, Text, Time, empty
 from llmtee.model.event import ToolRun
 from llmtee.model.ids import derive_id
 from llmtee.model.message import Agent, Message, Person
-from llmtee.views import Timeline
+
+if TYPE_CHECKING:
+    from llmtee.views import Timeline
 
 
 class Branch(Frozen):
@@ -78,6 +79,8 @@ class Conversation(Tagged):
 
     def timeline(self) -> Timeline:
         """Who did what and when, as bars: model calls, tools, and what agents did side by side. Shows itself in a notebook."""
+        from llmtee import views  # noqa: PLC0415 - who logs needs none
+
         return views.timeline(self)
 
     def __repr__(self) -> str:
@@ -98,6 +101,8 @@ class Conversation(Tagged):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the transcript, to fold out, and all that stands beside it."""
+        from llmtee import views  # noqa: PLC0415 - who logs needs none
+
         return views.conversation(self)
 
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
-from llmtee import views
 from llmtee.model._base import Frozen, Json, JsonObject, Tagged, Text, Time, empty
 from llmtee.model.ids import new_id
 from llmtee.model.message import Agent, ErrorInfo, Message, Person
@@ -55,6 +54,8 @@ class EventBase(Tagged):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: what was asked and answered, to fold out, and all that is known of it."""
+        from llmtee import views  # noqa: PLC0415 - who logs needs none
+
         return views.event(self)
 
 

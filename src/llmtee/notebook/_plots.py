@@ -131,7 +131,7 @@ def _time_axis(axes: Any, rows: Rows, step: str) -> None:
     count = min(5, len(rows))
     places = sorted({round(place * (len(rows) - 1) / max(count - 1, 1)) for place in range(count)})
     axes.set_xticks(places, [rows[place]["start"].strftime(pattern) for place in places])
-    axes.set_xlim(-0.6, len(rows) - 0.4)
+    axes.set_xlim(-0.6, max(len(rows), 8) - 0.4)  # one bar alone is no block
 
 
 # ── by name ─────────────────────────────────────────────────────────────────────────────────────────────────────

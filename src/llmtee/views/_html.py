@@ -102,10 +102,9 @@ def _marked(text: str) -> str:
 
 
 def _named(characters: str) -> str:
-    """The pictures that Unicode has for control characters, and for the others their numbers."""
-    return " ".join(
-        chr(0x2400 + ord(one)) if one < " " else f"U+{ord(one):04X}" for one in characters
-    )
+    r"""Their numbers, as people write them: ``\x1b`` for what is older than Unicode, else ``U+202E``."""
+    codes = map(ord, characters)
+    return " ".join(f"\\x{code:02x}" if code < 0x100 else f"U+{code:04X}" for code in codes)
 
 
 def visible(text: str) -> str:

@@ -156,7 +156,7 @@ def _media(one: MediaPart) -> Html:
     }
     if one.data is not None:
         facts["content"] = f"{len(one.data) * 3 // 4:,} bytes"
-    shown = [fact_line([(one.media, "◻"), *facts.items()])]
+    shown = [fact_line([("", f"◻ {one.media}"), *facts.items()])]
     picture = image(one.data, one.filename or "an image") if one.media == "image" else None
     if picture is not None:
         shown.append(picture)
@@ -203,7 +203,7 @@ def _one_line(value: Any, most: int = 90) -> str:
 
 def _citation(one: CitationPart) -> Html:
     facts = [
-        ("source", one.label or "◻"),
+        ("", f"source {one.label or ''}"),
         ("", one.title),
         ("at", one.url),
         ("file", one.file_id),

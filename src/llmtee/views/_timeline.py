@@ -236,11 +236,12 @@ def _bar(bar: Bar, row: int, line: Axis) -> Html:
     width = max(right - left, 3)
     drawn = element("rect", tip, x=left, y=y, width=width, height=_BAR, rx=3, class_=look)
     letters = int((width - 8) / 6.3)
-    if letters < 4:
+    if letters < 4 and not (bar.failed and letters):
         return drawn
     mark = "✕ " if bar.failed else ""
     label = f"{mark}{bar.label}"
-    label = label if len(label) <= letters else f"{label[: letters - 1]}…"
+    if len(label) > letters:
+        label = f"{label[: letters - 1]}…" if letters >= 4 else label[0]
     return element(
         "g", drawn, element("text", tip, label, x=left + 5, y=y + 12, class_="lt-inside")
     )
