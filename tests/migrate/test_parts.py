@@ -205,7 +205,7 @@ def test_run_says_what_to_choose_where_times_would_be_lost(tmp_path: Path) -> No
     path.write_bytes(ModelCall(id="a", session="s", started_at=AT).to_json_text())
     with (
         Migration(path, Voker(api_key="k"), dir=tmp_path / "m") as migration,
-        pytest.raises(UsageError, match="Voker has no field for times.*2025-01-01"),
+        pytest.raises(UsageError, match=r"Voker has no field for times.*2025-01-01"),
     ):
         migration.run()
 

@@ -43,8 +43,10 @@ def pack(items: Sequence[WireItem], settings: HoneyHive, state: State) -> list[R
 
 
 def for_history(settings: HoneyHive) -> HoneyHive:
-    """Events of any sessions in one request: twenty times fewer, and none that calls a session by its agent again after
-    another one has given it its own name."""
+    """Events of any sessions in one request: far fewer requests, and none that overwrites a session's own name.
+
+    A part of a session that travels without the session's event would call it by its agent again.
+    """
     if "sessions" in settings.model_fields_set:
         return settings
     return settings.model_copy(update={"sessions": "mixed"})
