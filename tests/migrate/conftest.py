@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from llmtee import Tee
-from llmtee.model import Event, Supplement
 from llmtee.testing.emulators import Emulator, emulator_class
 from llmtee.testing.histories import history, load
 
 VENDORS = ("honeyhive", "inkeep", "roark", "voker")
-SESSIONS = 6
+SESSIONS = {"source": 4, "large source": 2000}
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +25,8 @@ def running() -> Iterator[Callable[[str, str], Emulator]]:
             if (part, vendor) not in known:
                 emulator = stack.enter_context(emulator_class(vendor)())
                 known[part, vendor] = emulator
-                if part == "source":
-                    load(emulator, history(SESSIONS))
+                if part in SESSIONS:
+                    load(emulator, history(SESSIONS[part]))
             return known[part, vendor]
 
         yield start
@@ -48,23 +47,36 @@ def target(running: Callable[[str, str], Emulator]) -> Callable[[str], Emulator]
 @pytest.fixture(scope="session")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The event log of an application that delivered to Voker, which cannot be read."""
-    return record(tmp_path_factory.mktemp("application") / "log", list(history(SESSIONS)))
+    return record(tmp_path_factory.mktemp("application") / "log", SESSIONS["source"])
 
 
-def record(directory: Path, items: list[Event | Supplement]) -> Path:
+@pytest.fixture(scope="session")
+def recorded_much(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same after two thousand sessions."""
+    return record(tmp_path_factory.mktemp("large") / "log", SESSIONS["large source"])
+
+
+def record(directory: Path, sessions: int) -> Path:
     with Tee([], dir=directory, deliver=False) as tee:
-        for item in items:
+        for item in history(sessions):
             tee.record(item, live=False)
     return directory
 
 
+Source = Callable[[str], Any]
+
+
 @pytest.fixture
-def source(running: Callable[[str, str], Emulator], recorded: Path) -> Callable[[str], Any]:
-    """What a user names as the source that is a vendor with a history."""
+def source(running: Callable[[str, str], Emulator], recorded: Path) -> Source:
+    """What a user names as the source, by the vendor whose history it is."""
+    return lambda vendor: (
+        f"log:{recorded}" if vendor == "voker" else running("source", vendor).exporter()
+    )
 
-    def named(vendor: str) -> Any:
-        if vendor == "voker":
-            return f"log:{recorded}"
-        return running("source", vendor).exporter()
 
-    return named
+@pytest.fixture
+def large_source(running: Callable[[str, str], Emulator], recorded_much: Path) -> Source:
+    """The same with two thousand sessions."""
+    return lambda vendor: (
+        f"log:{recorded_much}" if vendor == "voker" else running("large source", vendor).exporter()
+    )

@@ -97,7 +97,9 @@ def killed_and_resumed(
     report = ended.json["report"]
     assert report["complete"], report
     counts, found = report["counts"], held(other)
-    if other.vendor == "voker":  # recognises no repetition: what was unanswered is held, and never sent twice
+    if (
+        other.vendor == "voker"
+    ):  # recognises no repetition: what was unanswered is held, and never sent twice
         assert found <= wanted
         assert sum((wanted - found).values()) <= counts["unknown"]
         assert ended.code == (1 if counts["unknown"] else 0)

@@ -33,7 +33,20 @@ def test_history_moves_and_a_second_run_changes_nothing(
     target: Callable[[str], Emulator],
     tmp_path: Path,
 ) -> None:
-    moved(source(one), target(other), tmp_path, sessions=6)
+    moved(source(one), target(other), tmp_path, sessions=4)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize(("one", "other"), PAIRS, ids=["-to-".join(pair) for pair in PAIRS])
+def test_two_thousand_sessions_move(
+    one: str,
+    other: str,
+    large_source: Callable[[str], Any],
+    target: Callable[[str], Emulator],
+    tmp_path: Path,
+) -> None:
+    moved(large_source(one), target(other), tmp_path, sessions=2000)
 
 
 def moved(given: Any, emulator: Emulator, directory: Path, *, sessions: int) -> None:
@@ -44,7 +57,7 @@ def moved(given: Any, emulator: Emulator, directory: Path, *, sessions: int) -> 
         plan = migration.plan()
         report = migration.run(plan, verify=False)
         requests = emulator.requests
-        found = migration.verify() if migration.can_verify else None
+        found = migration.verify(plan) if migration.can_verify else None
     assert report.ok, report.to_json()
     assert plan.held.sessions == sessions
     assert plan.explained == sessions

@@ -149,8 +149,7 @@ def test_whatever_changes_meanwhile_each_conversation_is_read_once(
     before = set(listed.rows)
     try:
         done = read_through(listed, script, size=size)
-    except HistoryIncomplete as refusal:
-        assert "quieter time" in str(refusal)
+    except HistoryIncomplete:
         return
     assert len(done.ids) == len(set(done.ids))
     assert before & set(listed.rows) <= set(done.ids)
@@ -197,7 +196,7 @@ def test_a_conversation_that_moves_ahead_of_the_reader_is_found_again() -> None:
 
 def test_a_list_that_never_settles_is_said_to_be_incomplete() -> None:
     listed = filled("changed first", 60)
-    with pytest.raises(HistoryIncomplete, match="12 times .* quieter time"):
+    with pytest.raises(HistoryIncomplete, match=r"12 times .* quieter time"):
         read_through(listed, [[("update", 59)]] * 1000, size=10)
 
 
@@ -225,8 +224,13 @@ def test_what_lies_outside_of_the_window_is_counted() -> None:
 def answered(body: Any) -> Any:
     reader = read(Inkeep())
     position = reader.start(WINDOW)
-    (request,) = reader.requests(position)
-    return reader.page(position, [Exchange(request, status=200, content=json.dumps(body).encode())])
+    while True:  # what may be a moment's is asked for again
+        (request,) = reader.requests(position)
+        exchange = Exchange(request, status=200, content=json.dumps(body).encode())
+        page = reader.page(position, [exchange])
+        if page.items or page.next is None:
+            return page
+        position = page.next
 
 
 ROW = filled("oldest first", 1).sorted()[0]
@@ -239,7 +243,6 @@ ROW = filled("oldest first", 1).sorted()[0]
         ({"total": 3}, "no conversations"),
         ({"conversations": [], "total": 3, "count": 0}, "empty, though there are 3"),
         ({"conversations": [ROW], "total": 3, "count": 2}, "has 2 conversations, and has 1"),
-        ({"conversations": [ROW], "total": 0}, "though there are 0 in all"),
         ({"conversations": [ROW, ROW], "total": 9}, "same id twice"),
     ],
 )

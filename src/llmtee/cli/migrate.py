@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,9 +23,8 @@ from llmtee.cli._options import (
 )
 from llmtee.cli._progress import migrating
 from llmtee.cli._run import DONE, SOME_FAILED, complain
-from llmtee.errors import LlmteeError, UsageError
+from llmtee.errors import UsageError
 from llmtee.migrate import Migration, Plan
-from llmtee.model.times import parse_time
 
 
 def migrate(
@@ -93,8 +91,8 @@ def migrate(
         target,
         dir=directory,
         format=source_format,
-        since=_time("since", since),
-        until=_time("until", until),
+        since=since,
+        until=until,
         limit=limit,
         times=times,
     ) as migration:
@@ -179,17 +177,3 @@ def _source(names: list[str]) -> Any:
         # Why it cannot be read is said before a key is asked for.
         return settings_of(vendor, name=name, need_key=vendor.read is not None)
     return name
-
-
-def _time(option: str, text: str | None) -> dt.datetime | None:
-    if text is None:
-        return None
-    try:
-        found = parse_time(text)
-    except (ValueError, LlmteeError) as error:
-        raise UsageError(f"--{option}: {error}") from None
-    if found is None:
-        raise UsageError(
-            f"--{option}: {text!r} is no time such as 2026-01-31 or 2026-01-31T08:00:00Z"
-        )
-    return found

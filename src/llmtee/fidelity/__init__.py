@@ -6,6 +6,7 @@ from llmtee.fidelity import _carry as carry
 from llmtee.fidelity._encoding import Difference, compare_calls, explain_encoding
 from llmtee.fidelity._explain import (
     NoteLike,
+    emptied,
     explain_fitting,
     explain_missing,
     explain_rendering,
@@ -27,6 +28,7 @@ __all__ = [
     "Status",
     "carry",
     "compare_calls",
+    "emptied",
     "example",
     "explain_encoding",
     "explain_fitting",

@@ -5,25 +5,26 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from llmtee import config, registry
+from llmtee.bulk import window_of
 from llmtee.delivery import Exporter, Tuning
 from llmtee.errors import EventLogError, UsageError
 from llmtee.eventlog import Leadership
 from llmtee.migrate.fitting import Times
 from llmtee.migrate.plan import Plan, keeps_properties, make_plan, no_times
 from llmtee.migrate.run import Progress, Sent, send
-from llmtee.migrate.source import Given, Source, identity_of, source_of, window_of
+from llmtee.migrate.source import Given, Source, identity_of, source_of
 from llmtee.migrate.staging import Held, Staging
 from llmtee.migrate.verify import Verification
 from llmtee.migrate.verifying import verified
 from llmtee.model import Item, Supplement, SupplementBase, load_supplement
 from llmtee.privacy import Redaction
-from llmtee.spec import ExporterSettings
+from llmtee.spec import ExporterSettings, Window
 
 _FORM = 1
 
@@ -95,8 +96,8 @@ class Migration:
         *,
         dir: str | Path | None = None,  # noqa: A002 - the name that users type
         format: str = "auto",  # noqa: A002 - likewise
-        since: dt.datetime | None = None,
-        until: dt.datetime | None = None,
+        since: dt.datetime | str | None = None,
+        until: dt.datetime | str | None = None,
         limit: int | None = None,
         times: Times = "stop",
         redact: Redaction | None = None,
@@ -105,12 +106,13 @@ class Migration:
         """Opens the directory, or begins it.
 
         Args:
-            source: settings of the vendor to read, paths of files, or ``"log:DIR"`` for what llmtee recorded.
+            source: settings of the vendor to read, paths of files, or ``EventLog(dir)`` or ``"log:DIR"`` for
+                what llmtee recorded.
             target: settings of the vendor to write to. Its ``where``, ``sample`` and ``redact`` say what leaves, its
                 ``rate`` how fast.
             dir: the directory; ``./llmtee-migration-SOURCE-TARGET`` by default.
             format: of files, as `llmtee.read` takes it.
-            since: only what began since then.
+            since: only what began since then; ISO 8601 or a ``datetime``, UTC where it has no zone.
             until: and before that; by default when the migration began.
             limit: only so many sessions, in the order in which they are read.
             times: what to do where the target cannot date things in the past: ``"stop"``, ``"drop"`` the times, or
@@ -129,9 +131,10 @@ class Migration:
         if times not in ("stop", "drop", "properties"):
             raise UsageError(f"times must be stop, drop or properties, not {times!r}")
         self.source: Source = source_of(source, format)
+        vendor = registry.vendor(target.vendor)
         self._exporter = Exporter(
-            vendor=registry.vendor(target.vendor),
-            settings=config.resolve(target),
+            vendor=vendor,
+            settings=vendor.for_history(config.resolve(target)),
             tuning=tuning or Tuning(),
         )
         self._tuning, self._redact, self.times = tuning, redact, times
@@ -147,20 +150,21 @@ class Migration:
         try:
             self._staging = Staging(self.directory)
             self._limit = limit
-            self.window = window_of(since, self._fixed(since, until))
+            wanted = window_of(since, until)
+            self.window = replace(wanted, until=self._fixed(wanted, ends=until is not None))
         except BaseException:
             self._lock.release()
             raise
 
-    def _fixed(self, since: dt.datetime | None, until: dt.datetime | None) -> dt.datetime:
+    def _fixed(self, window: Window, *, ends: bool) -> dt.datetime:
         """Keeps the options, or compares them with those that are kept; returns the end of the window."""
         settings = self._exporter.settings
         said: dict[str, Any] = {
             "form": _FORM,
             "source": self.source.identity(),
             "target": identity_of(settings),
-            "since": None if since is None else since.isoformat(),
-            "until": None if until is None else until.isoformat(),
+            "since": None if window.since is None else window.since.isoformat(),
+            "until": window.until.isoformat() if ends else None,
             "limit": self._limit,
             "where": _told(settings.where),
             "sample": settings.sample,
@@ -169,9 +173,8 @@ class Migration:
         }
         kept = self._staging.fact("options")
         if kept is None:
-            began = dt.datetime.now(dt.UTC) if until is None else until
-            self._staging.keep(options=said, until=began.isoformat())
-            return began
+            self._staging.keep(options=said, until=window.until.isoformat())
+            return window.until
         # Nothing was sent while the plan was looked at: a choice about it may still be made.
         changed = {name for name, value in said.items() if kept.get(name) != value}
         if changed == {"times"} and not self.begun:
@@ -264,7 +267,7 @@ class Migration:
         """Sends everything that is not sent yet, waits until it is settled, and compares.
 
         Args:
-            plan: of this migration, where there is one already; else it is made, unless sending has begun before.
+            plan: of this migration, where there is one already; none is made, since it takes longer than sending.
             verify: whether to read the target afterwards, where that can be read.
             progress: is told now and then.
             grace: seconds for requests that are under way, when a Ctrl-C ends it.
@@ -275,8 +278,6 @@ class Migration:
         """
         held = self.read()
         total = plan.units if plan is not None else self._staging.fact("units")
-        if total is None:
-            total = self.plan(samples=0).units
         if self.problem is not None:
             raise UsageError(self.problem)
         sent = send(
@@ -289,7 +290,7 @@ class Migration:
             grace=grace,
             tuning=self._tuning,
         )
-        found = self.verify() if verify and sent.complete and self.can_verify else None
+        found = self.verify(plan) if verify and sent.complete and self.can_verify else None
         return Report(self.directory, held, sent, found)
 
     @property
@@ -311,8 +312,11 @@ class Migration:
         """Whether the target can be read."""
         return registry.vendor(self._exporter.settings.vendor).read is not None
 
-    def verify(self) -> Verification:
+    def verify(self, plan: Plan | None = None) -> Verification:
         """Reads the target and compares it with what was to arrive.
+
+        Args:
+            plan: of this migration, where there is one: what is lost is then not computed again.
 
         Raises:
             UsageError: the target cannot be read, or the source was not read to its end.
@@ -327,7 +331,11 @@ class Migration:
             raise UsageError(
                 f"{self.directory}: the source was not read to its end; run the migration first"
             )
-        return verified(self._staging, self.directory, self._exporter, self.times)
+        whole = plan is not None and plan.explained == plan.held.sessions
+        predicted = plan.ledger if plan is not None and whole else None
+        return verified(
+            self._staging, self.directory, self._exporter, self.times, predicted=predicted
+        )
 
     def close(self) -> None:
         """Frees the directory for others."""

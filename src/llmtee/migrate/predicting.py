@@ -7,7 +7,7 @@ from typing import Any
 
 from llmtee.assembly import fit
 from llmtee.errors import InputError, RenderError
-from llmtee.fidelity import Ledger, explain_missing, explain_rendering
+from llmtee.fidelity import Ledger, emptied, explain_missing, explain_rendering
 from llmtee.functions import explain, render
 from llmtee.migrate.spill import Entry, Spill, key_of
 from llmtee.model import Annotation, Item, Supplement, SupplementBase
@@ -57,10 +57,9 @@ class Prediction:
         bodies = [body for item in fit(items, self._vendor.grain) for body in self._bodies(item)]
         said = [one for supplement in supplements for one in self._said(supplement, bodies)]
         for body in bodies:
-            for item in self._parsed(body):
-                yield from self._readable(item)
+            yield from self._read(body)
         for one in said:
-            yield from self._readable(one)
+            yield from self._told(one, self._vendor.readable(one))
 
     def _bodies(self, item: Item) -> Iterator[Any]:
         """What is sent of one item."""
@@ -93,20 +92,29 @@ class Prediction:
                 return
         self._apart += 1
 
+    def _read(self, body: Any) -> Iterator[Entry]:
+        """What the reader gives of a body; what it does not give was foretold."""
+        items = self._parsed(body)
+        found = [self._vendor.readable(item) for item in items]
+        if self._settings.carry and self._vendor.carry and any(map(_is_less, items, found)):
+            # A carry is the difference to all that was written; to less than that it cannot be added.
+            items = self._parsed(emptied(body, [self._vendor.carry.path]))
+            found = [self._vendor.readable(item) for item in items]
+        for item, left in zip(items, found, strict=True):
+            yield from self._told(item, left)
+
     def _parsed(self, body: Any) -> list[Item]:
         try:
             return self._vendor.parse(body)
         except InputError:
             return []  # the ledger says so of each value
 
-    def _readable(self, item: Entry) -> Iterator[Entry]:
-        """What the reader gives of an item; what it does not give was foretold."""
-        found = self._vendor.readable(item)
-        if found is not item:
-            reason = f"{self._vendor.title} keeps it, and its API does not give it back"
-            self._keep(explain_missing(item, found, reason))
-        if found is not None:
-            yield found
+    def _told(self, item: Entry, left: Entry | None) -> Iterator[Entry]:
+        if _is_less(item, left):
+            reason = f"{self._vendor.title} keeps it, but its API does not give it back"
+            self._keep(explain_missing(item, left, reason))
+        if left is not None:
+            yield left
 
     def _lost(self, item: Item, reason: str) -> None:
         self._keep(explain_rendering(item, None, self._vendor.parse, skip=reason))
@@ -131,3 +139,7 @@ def _placed(back: Supplement, sent: Supplement) -> Supplement:
     if isinstance(back, Annotation) and isinstance(sent, Annotation) and back.session is None:
         return back.model_copy(update={"session": sent.session})
     return back
+
+
+def _is_less(item: Entry, left: Entry | None) -> bool:
+    return left is not item

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 
 from llmtee import bulk, config, registry
 from llmtee.delivery import history
+from llmtee.delivery.recorded import EventLog
 from llmtee.errors import InputError, UsageError
 from llmtee.migrate.fitting import time_of
 from llmtee.model import Item, Supplement, SupplementBase
@@ -20,7 +20,7 @@ from llmtee.spec import ExporterSettings, Page, Position, Window
 LOG_PREFIX = "log:"
 _PAGE = 500
 
-Given: TypeAlias = ExporterSettings | str | Path | Sequence[str | Path]
+Given: TypeAlias = ExporterSettings | EventLog | str | Path | Sequence[str | Path]
 """What a user passes as the source."""
 
 
@@ -140,11 +140,42 @@ def source_of(given: Given, form: str = "auto") -> Source:
             )
         return VendorSource(config.resolve(given))
     if isinstance(given, str) and given.startswith(LOG_PREFIX):
-        return _log(Path(given.removeprefix(LOG_PREFIX)).expanduser())
+        given = EventLog(given.removeprefix(LOG_PREFIX))
+    if isinstance(given, EventLog):
+        if not given.directory.is_dir():
+            raise UsageError(f"{given.directory}: no such directory, so there is no event log")
+        return LogSource(given)
     paths = [given] if isinstance(given, str | Path) else list(given)
     if not paths:
         raise UsageError("the source names nothing: a vendor, log:DIR, or files")
     return _files([str(path) for path in paths], form)
+
+
+@dataclass(frozen=True)
+class LogSource:
+    """What llmtee recorded in a directory."""
+
+    log: EventLog
+    name: str = "log"
+    whole_sessions: bool = False
+
+    @property
+    def title(self) -> str:
+        """Where it is."""
+        return f"the event log in {self.log.directory}"
+
+    def identity(self) -> Any:
+        """Its directory."""
+        return {"log": os.path.realpath(self.log.directory)}
+
+    def pages(
+        self,
+        window: Window,
+        position: Position | None,
+        failed: Callable[[str], None],  # noqa: ARG002 - what cannot be decoded is in the notes
+    ) -> Iterator[Page]:
+        """As the log gives them."""
+        return self.log.pages(window, position=position)
 
 
 def _files(paths: list[str], form: str) -> Source:
@@ -171,21 +202,3 @@ def identity_of(settings: ExporterSettings) -> dict[str, Any]:
     }
     told = settings.model_dump(mode="json", exclude=about_the_way, fallback=repr)
     return {"vendor": settings.vendor, **told}
-
-
-def window_of(since: dt.datetime | None, until: dt.datetime) -> Window:
-    """The window between two times; one without a zone is UTC.
-
-    Raises:
-        UsageError: it is empty.
-    """
-    begin, end = (
-        None if time is None else time.replace(tzinfo=time.tzinfo or dt.UTC)
-        for time in (since, until)
-    )
-    assert end is not None  # noqa: S101 - by its type
-    if begin is not None and begin >= end:
-        raise UsageError(
-            f"nothing lies between since={begin.isoformat()} and until={end.isoformat()}"
-        )
-    return Window(since=begin, until=end)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from llmtee.spec import RetryPolicy, Vendor
 from llmtee.vendors.honeyhive.answers import CARRY
 from llmtee.vendors.honeyhive.detect import detect
-from llmtee.vendors.honeyhive.pack import LIMITS, pack
+from llmtee.vendors.honeyhive.pack import LIMITS, for_history, pack
 from llmtee.vendors.honeyhive.parse import parse
 from llmtee.vendors.honeyhive.read import read
+from llmtee.vendors.honeyhive.readable import readable
 from llmtee.vendors.honeyhive.render import FREE_FORM, REASONS, render
 from llmtee.vendors.honeyhive.settings import HoneyHive
 from llmtee.vendors.honeyhive.shrink import shrink
@@ -38,8 +39,10 @@ VENDOR = Vendor(
     shrink=shrink,
     supplement=supplement,
     read_supplement=read_supplement,
-    read=read,
     amend=amended,
+    read=read,
+    readable=readable,
+    for_history=for_history,
     check=check,
 )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from llmtee.spec import Limits, RetryPolicy, Vendor
 from llmtee.vendors.inkeep.detect import detect
-from llmtee.vendors.inkeep.feedback import read_supplement, supplement
+from llmtee.vendors.inkeep.feedback import read_supplement, readable, supplement
 from llmtee.vendors.inkeep.parse import parse
 from llmtee.vendors.inkeep.read import CARRY, read
 from llmtee.vendors.inkeep.render import render
@@ -52,5 +52,6 @@ VENDOR: Vendor[Inkeep] = Vendor(
     supplement=supplement,
     read_supplement=read_supplement,
     read=read,
+    readable=readable,
     check=check,
 )

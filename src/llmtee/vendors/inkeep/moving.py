@@ -29,6 +29,7 @@ SWEEPS: Final = 12
 """How often the list is read at most."""
 _ANCHORS: Final = 32
 _OVERLAP: Final = 10
+_TRIES: Final = 3
 _SEARCHES: Final = 24
 """Pages that are looked through for an anchor."""
 _QUIETER: Final = "read it at a quieter time, or while nothing writes to it"
@@ -120,7 +121,13 @@ class Sweep:
             HistoryIncomplete: the page does not fit the total, or the list never settles.
         """
         offset, end = self.offset, self.offset + len(entries)
-        self._must_fit(entries, offset, total)
+        if not entries and offset < total:
+            return [], self._looked_again(total)
+        if len({entry.key for entry in entries}) != len(entries):
+            raise HistoryIncomplete(
+                f"one page of {self.what} has the same id twice: try again later, or ask the vendor"
+            )
+        total = max(total, end) if entries else total
         if self.next == 0:
             boundary = 0
         else:
@@ -136,17 +143,18 @@ class Sweep:
             clock=self.clock or (now.isoformat() if now else None),
             total=total,
         )
-        given, sweep = sweep._give(entries, boundary - offset)
+        given, sweep = sweep.giving(entries, boundary - offset)
         if end >= total:
-            return given, sweep._finished()
+            return given, sweep.finished()
         fresh = [(entry.key, entry.mark) for entry in entries[boundary - offset :]]
         anchors = (*self.anchors, *fresh)[-_ANCHORS:]
         size = max(2, min(self.size, len(entries)))
         return given, replace(sweep, next=end, anchors=anchors, size=size, tries=0, at=None)
 
     def _last_anchor(self, entries: Sequence[Entry]) -> int | None:
-        """The place of the last row that was read. One that has changed may be anywhere; right behind another that has
-        not, it is where it was.
+        """The place of the last row that was read before; ``None`` where none is here.
+
+        A row that has changed since may have moved; right behind one that has not, it is where it was.
         """
         known = dict(self.anchors)
         here = [i for i, entry in enumerate(entries) if known.get(entry.key) == entry.mark]
@@ -157,24 +165,17 @@ class Sweep:
             last += 1
         return last
 
-    def _must_fit(self, entries: Sequence[Entry], offset: int, total: int) -> None:
-        if not entries and offset < total:
+    def _looked_again(self, total: int) -> Sweep:
+        """The same page once more: rows and total may be of two moments."""
+        if self.tries >= _TRIES:
             raise HistoryIncomplete(
-                f"the page of {self.what} at offset {offset} is empty, though there are {total}: "
+                f"the page of {self.what} at offset {self.offset} is empty, though there are {total}: "
                 "try again later, or ask the vendor"
             )
-        if offset + len(entries) > max(total, offset):
-            raise HistoryIncomplete(
-                f"there are {len(entries)} {self.what} at offset {offset}, though there are {total} "
-                "in all: try again later, or ask the vendor"
-            )
-        if len({entry.key for entry in entries}) != len(entries):
-            raise HistoryIncomplete(
-                f"one page of {self.what} has the same id twice: try again later, or ask the vendor"
-            )
+        return replace(self, tries=self.tries + 1, at=self.offset)
 
-    def _give(self, entries: Sequence[Entry], first: int) -> tuple[list[int], Sweep]:
-        """What to give of the rows from ``first`` on."""
+    def giving(self, entries: Sequence[Entry], first: int) -> tuple[list[int], Sweep]:
+        """Which of the rows from ``first`` on to give, and where reading stands then."""
         since = dt.datetime.fromisoformat(self.clock) if self.clock else None
         wanted, sound, passed = set(self.wanted), self.sound, self.passed
         given, listed, known = [], [], dict(self.anchors)
@@ -193,15 +194,16 @@ class Sweep:
                 given.append(i)
                 wanted.discard(entry.key)
         keys = [entries[i].key for i in given]
-        more = {} if self.number == 1 else {"listed": str(Sketch(self.listed).add(listed))}
-        kept = {"given": str(Sketch(self.given).add(keys)), "wanted": tuple(sorted(wanted))}
-        return given, replace(self, sound=sound, passed=passed, **kept, **more)
+        sweep = replace(self, sound=sound, passed=passed, wanted=tuple(sorted(wanted)))
+        if self.number > 1:
+            sweep = replace(sweep, listed=str(Sketch(self.listed).add(listed)))
+        return given, replace(sweep, given=str(Sketch(self.given).add(keys)))
 
     def _elsewhere(self, total: int, at: int | None) -> Sweep:
         """Where to look for an anchor: first where the total says that it went, then ever farther from there."""
         tries = self.tries + 1
         if tries > _SEARCHES:
-            return replace(self, sound=False)._finished()
+            return replace(self, sound=False).finished()
         if at is None:
             step = max(1, self.size - self._overlap)
             away = tries // 2 * step * (-1 if tries % 2 == 0 else 1)
@@ -209,7 +211,8 @@ class Sweep:
             at = min(max(0, place - self._overlap), max(0, total - 1))
         return replace(self, tries=tries, at=at)
 
-    def _finished(self) -> Sweep:
+    def finished(self) -> Sweep:
+        """After the last row: whether all was read, or a further sweep."""
         if self.number == 1:
             return replace(self, done=True) if self.sound else self._again(())
         missing = Sketch(self.listed).without(Sketch(self.given))

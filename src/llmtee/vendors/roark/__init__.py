@@ -6,6 +6,7 @@ from llmtee.spec import Limits, RetryPolicy, Vendor
 from llmtee.vendors.roark.detect import detect
 from llmtee.vendors.roark.parse import parse
 from llmtee.vendors.roark.read import CARRY, read
+from llmtee.vendors.roark.readable import readable
 from llmtee.vendors.roark.render import REASONS, render
 from llmtee.vendors.roark.settings import Roark
 from llmtee.vendors.roark.shrink import shrink
@@ -36,6 +37,7 @@ VENDOR = Vendor(
     reasons=REASONS,
     shrink=shrink,
     read=read,
+    readable=readable,
     check=check_request,
 )
 
