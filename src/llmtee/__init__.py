@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from llmtee.model import ModelCall as ModelCall
     from llmtee.model import Step as Step
     from llmtee.model import ToolRun as ToolRun
+    from llmtee.notebook import preview as preview
+    from llmtee.notebook import summary as summary
     from llmtee.sources import Langfuse as Langfuse
     from llmtee.sources import LangSmith as LangSmith
     from llmtee.tee import Tee as Tee
@@ -76,8 +78,10 @@ _HOMES = {
     "from_frame": "llmtee.frames",
     "get_tee": "llmtee.tee",
     "parse": "llmtee.functions",
+    "preview": "llmtee.notebook",
     "read": "llmtee.bulk",
     "render": "llmtee.functions",
+    "summary": "llmtee.notebook",
     "to_frame": "llmtee.frames",
 }
 
@@ -113,8 +117,10 @@ __all__ = [  # noqa: RUF022 - sorted as text is; a test compares it with what is
     "from_frame",
     "get_tee",
     "parse",
+    "preview",
     "read",
     "render",
+    "summary",
     "to_frame",
 ]
 

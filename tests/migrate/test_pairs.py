@@ -57,7 +57,7 @@ def moved(given: Any, emulator: Emulator, directory: Path, *, sessions: int) -> 
         plan = migration.plan()
         report = migration.run(plan, verify=False)
         requests = emulator.requests
-        found = migration.verify() if migration.can_verify else None
+        found = migration.verify(plan) if migration.can_verify else None
     assert report.ok, report.to_json()
     assert plan.held.sessions == sessions
     assert plan.explained == sessions

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import groupby
 from typing import Any
+
+from llmtee.views import Content, Html, element, fold, page, path
+from llmtee.views import table as table_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +78,6 @@ def table(summary: str, rows: Sequence[Row]) -> Any:
 
 # ── notebook ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-# No colours but those of the page and two that read on light and on dark: a notebook may be either.
-_STYLE = """
-.llmtee-ledger{font-size:.9em;line-height:1.4}
-.llmtee-ledger p{margin:.3em 0}
-.llmtee-ledger summary{cursor:pointer;font-weight:600;padding:.15em 0}
-.llmtee-ledger summary span{font-weight:400;opacity:.7}
-.llmtee-ledger table{color:inherit;font-size:inherit;border-collapse:collapse;margin:.2em 0 .6em 1.1em}
-.llmtee-ledger th,.llmtee-ledger td{text-align:left;vertical-align:top;padding:.15em .9em .15em 0;
-border-bottom:1px solid rgba(128,128,128,.25);background:none;white-space:normal;overflow-wrap:anywhere;
-unicode-bidi:isolate}
-.llmtee-ledger th{font-weight:400;opacity:.7;overflow-wrap:normal}
-.llmtee-ledger td:first-child{min-width:9em}
-.llmtee-ledger td:nth-child(2){text-align:right}
-.llmtee-ledger td:nth-child(3){opacity:.75}
-.llmtee-ledger .lost{color:#d1495b}
-.llmtee-ledger .changed,.llmtee-ledger .trimmed{color:#b7791f}
-"""
-
 _MEANING = {
     "lost": "nothing comes back",
     "changed": "something else comes back",
@@ -106,34 +90,23 @@ _OPEN = frozenset({"lost", "changed", "trimmed"})
 
 def html(summary: str, rows: Sequence[Row]) -> str:
     """One part for each status, to fold out; what does not come back as it was is open. Everything is escaped."""
-    parts = [f"<style>{_STYLE}</style>", f"<p>{escape(summary)}</p>"]
+    parts = [element("p", summary)]
     for (noted, status), group in groupby(rows, key=lambda row: (row.noted, row.status)):
         if not noted:
-            parts.append(_details(status, _MEANING.get(status, ""), list(group)))
+            parts.append(_part(status, _MEANING.get(status, ""), list(group)))
     if done := [row for row in rows if row.noted]:
-        parts.append(_details("done on purpose", "what rendering changed", done))
-    return f'<div class="llmtee-ledger">{"".join(parts)}</div>'
+        parts.append(_part("done on purpose", "what rendering changed", done))
+    return page(*parts)
 
 
-def _details(title: str, meaning: str, rows: Sequence[Row]) -> str:
-    count = sum(row.count for row in rows)
-    head = (
-        f'<summary class="{escape(title)}">{escape(title)} · {count:,} <span>{escape(meaning)}</span>'
-        "</summary>"
-    )
+def _part(status: str, meaning: str, rows: Sequence[Row]) -> Html:
     titles = ("field", "values", "example", "why")
-    cells = "".join(f"<th>{title}</th>" for title in titles)
-    body = "".join(map(_row, rows))
-    opened = " open" if title in _OPEN else ""
-    return f"<details{opened}>{head}<table><tr>{cells}</tr>{body}</table></details>"
+    shown = table_of(titles, map(_cells, rows), numbers=(1,))
+    count = sum(row.count for row in rows)
+    look = f"lt-{status}" if status in _MEANING else None
+    return fold(f"{status} · {count:,}", shown, note=meaning, opened=status in _OPEN, look=look)
 
 
-def _row(row: Row) -> str:
+def _cells(row: Row) -> tuple[Content, ...]:
     said = f"{row.status}: {row.reason}" if row.noted else row.reason or ""
-    cells = (
-        f"<code>{escape(row.path).replace('.', '.<wbr>')}</code>",
-        f"{row.count:,}",
-        escape(row.example or ""),
-        escape(said),
-    )
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    return path(row.path), f"{row.count:,}", row.example or "", said

@@ -267,7 +267,7 @@ class Migration:
         """Sends everything that is not sent yet, waits until it is settled, and compares.
 
         Args:
-            plan: of this migration, where there is one already; else it is made, unless sending has begun before.
+            plan: of this migration, where there is one already; none is made, since it takes longer than sending.
             verify: whether to read the target afterwards, where that can be read.
             progress: is told now and then.
             grace: seconds for requests that are under way, when a Ctrl-C ends it.
@@ -278,8 +278,6 @@ class Migration:
         """
         held = self.read()
         total = plan.units if plan is not None else self._staging.fact("units")
-        if total is None:
-            total = self.plan(samples=0).units
         if self.problem is not None:
             raise UsageError(self.problem)
         sent = send(
@@ -292,7 +290,7 @@ class Migration:
             grace=grace,
             tuning=self._tuning,
         )
-        found = self.verify() if verify and sent.complete and self.can_verify else None
+        found = self.verify(plan) if verify and sent.complete and self.can_verify else None
         return Report(self.directory, held, sent, found)
 
     @property
@@ -314,8 +312,11 @@ class Migration:
         """Whether the target can be read."""
         return registry.vendor(self._exporter.settings.vendor).read is not None
 
-    def verify(self) -> Verification:
+    def verify(self, plan: Plan | None = None) -> Verification:
         """Reads the target and compares it with what was to arrive.
+
+        Args:
+            plan: of this migration, where there is one: what is lost is then not computed again.
 
         Raises:
             UsageError: the target cannot be read, or the source was not read to its end.
@@ -330,7 +331,11 @@ class Migration:
             raise UsageError(
                 f"{self.directory}: the source was not read to its end; run the migration first"
             )
-        return verified(self._staging, self.directory, self._exporter, self.times)
+        whole = plan is not None and plan.explained == plan.held.sessions
+        predicted = plan.ledger if plan is not None and whole else None
+        return verified(
+            self._staging, self.directory, self._exporter, self.times, predicted=predicted
+        )
 
     def close(self) -> None:
         """Frees the directory for others."""

@@ -35,8 +35,8 @@ _RETENTION = Retention(keep_seconds=365 * _DAYS)
 class Progress:
     """How far sending is, at one look."""
 
-    total: int
-    """Units in all."""
+    total: int | None
+    """Units in all, where a plan has counted them."""
     counts: Counts
     """Of those that were put into the event log."""
     rate: float | None
@@ -67,7 +67,7 @@ def send(
     exporter: Exporter,
     *,
     times: Times,
-    total: int,
+    total: int | None,
     progress: Callable[[Progress], None],
     grace: float,
     tuning: Tuning | None,
@@ -165,7 +165,7 @@ class _Sending:
     """Watches a Tee deliver."""
 
     def __init__(
-        self, tee: Tee, exporter: Exporter, total: int, progress: Callable[[Progress], None]
+        self, tee: Tee, exporter: Exporter, total: int | None, progress: Callable[[Progress], None]
     ) -> None:
         self._tee, self._name, self._total = tee, exporter.name, total
         self._progress = progress

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from llmtee.delivery import Exporter, history
 from llmtee.eventlog import Selection, existing_log
+from llmtee.fidelity import Ledger
 from llmtee.migrate.fitting import Times, fitted
 from llmtee.migrate.plan import supplements_of
 from llmtee.migrate.run import LOG
@@ -21,7 +22,14 @@ _EARLIER = dt.timedelta(days=1)
 """Before the oldest session: a vendor may date one by something that happened before its first event."""
 
 
-def verified(staging: Staging, directory: Path, exporter: Exporter, times: Times) -> Verification:
+def verified(
+    staging: Staging,
+    directory: Path,
+    exporter: Exporter,
+    times: Times,
+    *,
+    predicted: Ledger | None,
+) -> Verification:
     """Compares what was to arrive with what the target holds.
 
     Args:
@@ -29,6 +37,7 @@ def verified(staging: Staging, directory: Path, exporter: Exporter, times: Times
         directory: of the migration.
         exporter: the target.
         times: as the user chose.
+        predicted: what rendering loses, where that is known.
 
     Raises:
         LlmteeError: the target cannot be read.
@@ -41,6 +50,7 @@ def verified(staging: Staging, directory: Path, exporter: Exporter, times: Times
         _found(exporter, window),
         exporter.vendor,
         exporter.settings,
+        predicted=predicted,
         exclusive=False,
     )
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
+from llmtee.model import times
 from llmtee.model._base import Frozen, JsonObject, Tagged, Text, Time, empty
 from llmtee.model.event import ToolRun
 from llmtee.model.ids import derive_id
 from llmtee.model.message import Agent, Message, Person
+
+if TYPE_CHECKING:
+    from llmtee.views import Timeline
 
 
 class Branch(Frozen):
@@ -72,6 +76,34 @@ class Conversation(Tagged):
     flags: tuple[Text, ...] = ()
     extra: JsonObject = empty()
     """Fields of a vendor that have no canonical home: an object by the vendor's name."""
+
+    def timeline(self) -> Timeline:
+        """Who did what and when, as bars: model calls, tools, and what agents did side by side. Shows itself in a notebook."""
+        from llmtee import views  # noqa: PLC0415 - who logs needs none
+
+        return views.timeline(self)
+
+    def __repr__(self) -> str:
+        """Short: a transcript is looked at in a notebook, or as ``to_json()``."""
+        told = [repr(self.session or self.id)]
+        if self.segment:
+            told.append(f"segment {self.segment}")
+        told.append(f"{len(self.messages)} messages")
+        if self.tool_runs:
+            told.append(f"{len(self.tool_runs)} tool runs")
+        if self.branches:
+            told.append(f"{len(self.branches)} branches")
+        if self.started_at is not None:
+            told.append(f"started {times.to_iso(self.started_at)}")
+        return f"<Conversation {', '.join(told)}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the transcript, to fold out, and all that stands beside it."""
+        from llmtee import views  # noqa: PLC0415 - who logs needs none
+
+        return views.conversation(self)
 
 
 def conversation_id(session: str, segment: int = 0) -> str:

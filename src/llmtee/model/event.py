@@ -52,6 +52,12 @@ class EventBase(Tagged):
     extra: JsonObject = empty()
     """Fields of a vendor or source that have no canonical home: an object by the owner's name."""
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what was asked and answered, to fold out, and all that is known of it."""
+        from llmtee import views  # noqa: PLC0415 - who logs needs none
+
+        return views.event(self)
+
 
 class ToolDefinition(Frozen):
     """A tool that a model was offered."""

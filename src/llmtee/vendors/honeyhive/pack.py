@@ -43,10 +43,9 @@ def pack(items: Sequence[WireItem], settings: HoneyHive, state: State) -> list[R
 
 
 def for_history(settings: HoneyHive) -> HoneyHive:
-    """Events of any sessions in one request.
+    """Events of any sessions in one request: far fewer requests, and none that overwrites a session's own name.
 
-    There are twenty times fewer requests, and none that calls a session by its agent again after another one has given it
-    its own name.
+    A part of a session that travels without the session's event would call it by its agent again.
     """
     if "sessions" in settings.model_fields_set:
         return settings
