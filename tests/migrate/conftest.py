@@ -12,7 +12,7 @@ from llmtee.testing.emulators import Emulator, emulator_class
 from llmtee.testing.histories import history, load
 
 VENDORS = ("honeyhive", "inkeep", "roark", "voker")
-SESSIONS = {"source": 4, "large source": 2000}
+SESSIONS = {"source": 3, "large source": 2000}
 
 
 @pytest.fixture(scope="session")

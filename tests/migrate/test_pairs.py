@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-import llmtee
-from llmtee import jsontext
+from llmtee import jsontext, registry
 from llmtee.migrate import Migration
 from llmtee.migrate.fitting import NOT_HERE
 from llmtee.testing.emulators import Emulator
@@ -33,7 +32,7 @@ def test_history_moves_and_a_second_run_changes_nothing(
     target: Callable[[str], Emulator],
     tmp_path: Path,
 ) -> None:
-    moved(source(one), target(other), tmp_path, sessions=4)
+    moved(source(one), target(other), tmp_path, sessions=3, from_empty=one == "voker")
 
 
 @pytest.mark.slow
@@ -46,15 +45,17 @@ def test_two_thousand_sessions_move(
     target: Callable[[str], Emulator],
     tmp_path: Path,
 ) -> None:
-    moved(large_source(one), target(other), tmp_path, sessions=2000)
+    moved(large_source(one), target(other), tmp_path, sessions=2000, from_empty=True)
 
 
-def moved(given: Any, emulator: Emulator, directory: Path, *, sessions: int) -> None:
+def moved(
+    given: Any, emulator: Emulator, directory: Path, *, sessions: int, from_empty: bool
+) -> None:
     """Moves a history and compares plan, run, what arrived, and a second run."""
     settings, kept = emulator.exporter(), emulator.vendor != "voker"
     options: dict[str, Any] = {"dir": directory / "first", "times": "stop" if kept else "drop"}
     with Migration(given, settings, **options) as migration:
-        plan = migration.plan()
+        plan = migration.plan(samples=1)
         report = migration.run(plan, verify=False)
         requests = emulator.requests
         found = migration.verify(plan) if migration.can_verify else None
@@ -77,7 +78,8 @@ def moved(given: Any, emulator: Emulator, directory: Path, *, sessions: int) -> 
     assert again.sent.counts == report.sent.counts
     assert stored(emulator) == held
 
-    if llmtee.registry.vendor(emulator.vendor).capabilities(settings).idempotent_by is not None:
+    idempotent = registry.vendor(emulator.vendor).capabilities(settings).idempotent_by
+    if from_empty and idempotent is not None:
         with Migration(given, settings, **{**options, "dir": directory / "empty"}) as migration:
             assert migration.run(verify=False).ok
         assert stored(emulator) == held

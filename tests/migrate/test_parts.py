@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import llmtee
 from llmtee import Inkeep, Voker, assemble
 from llmtee.delivery.claim import in_batches
 from llmtee.errors import UsageError
-from llmtee.migrate import Migration
+from llmtee.migrate import Migration, Plan
 from llmtee.migrate.fitting import (
     NOT_HERE,
     PROPERTY,
@@ -24,7 +26,17 @@ from llmtee.migrate.fitting import (
 )
 from llmtee.migrate.shapes import KEPT, Shapes, shape_of
 from llmtee.migrate.staging import Cursor, Staging
-from llmtee.model import Annotation, Conversation, Event, Item, ModelCall, ToolRun
+from llmtee.model import (
+    Annotation,
+    Conversation,
+    Event,
+    Item,
+    Message,
+    ModelCall,
+    TextPart,
+    ToolRun,
+)
+from llmtee.privacy import Where
 from llmtee.testing.emulators import InkeepEmulator, VokerEmulator, faults
 from llmtee.testing.histories import history
 
@@ -237,3 +249,121 @@ def test_what_fails_for_a_while_is_sent_again_and_arrives_once(tmp_path: Path) -
         assert report.ok
         assert report.sent.retries
         assert len(emulator.conversations) == 3
+
+
+# ── what a migration is told ────────────────────────────────────────────────────────────────────────────────────
+
+
+def written(path: Path, sessions: int) -> Path:
+    path.write_bytes(b"\n".join(one.to_json_text() for one in events(sessions)))
+    return path
+
+
+def test_options_of_a_directory_in_use_stay_as_they_are(tmp_path: Path) -> None:
+    path, target = written(tmp_path / "in.jsonl", 1), Inkeep(api_key="k")
+    Migration(path, target, dir=tmp_path / "m", limit=1).close()
+    Migration(path, Inkeep(api_key="other", rate=3), dir=tmp_path / "m", limit=1).close()
+    with pytest.raises(UsageError, match=r"limit was 1 and is 2.*--dir"):
+        Migration(path, target, dir=tmp_path / "m", limit=2)
+    with pytest.raises(UsageError, match=r"where was not given"):
+        Migration(
+            path,
+            target.model_copy(update={"where": Where(tags=("eu",))}),
+            dir=tmp_path / "m",
+            limit=1,
+        )
+    with pytest.raises(UsageError, match=r"source was"):
+        Migration(written(tmp_path / "b.jsonl", 1), target, dir=tmp_path / "m", limit=1)
+    # What to do with times may be chosen when the plan has been looked at.
+    Migration(path, target, dir=tmp_path / "m", limit=1, times="drop").close()
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "said"),
+    [
+        ("log:nowhere", {}, "no such directory"),
+        ("nothing.jsonl", {}, "neither a vendor"),
+        (Voker(), {}, "cannot be read.*log:DIR"),
+        ([], {}, "names nothing"),
+        ("in.jsonl", {"limit": 0}, "limit must be 1"),
+        ("in.jsonl", {"times": "now"}, "times must be"),
+        ("in.jsonl", {"since": "yesterday"}, "since"),
+        ("in.jsonl", {"since": "2026-01-02", "until": "2026-01-01"}, "is after until"),
+    ],
+)
+def test_wrong_use_is_named(
+    given: Any,
+    options: dict[str, Any],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "in.jsonl", 1)
+    with pytest.raises(UsageError, match=said):
+        Migration(given, Inkeep(api_key="k"), dir="m", **options)
+
+
+def test_limit_window_and_filter_take_a_part(tmp_path: Path) -> None:
+    path = written(tmp_path / "in.jsonl", 4)
+
+    def planned(name: str, target: Inkeep | None = None, **options: Any) -> Plan:
+        target = target or Inkeep(api_key="k")
+        with Migration(path, target, dir=tmp_path / name, **options) as migration:
+            return migration.plan(samples=0)
+
+    assert planned("a", limit=2).held.sessions == 2
+    assert planned("b", since="2025-03-01T09:20:00Z").held.sessions == 2
+    assert planned("c", until="2025-03-01T09:10:00Z").held.sessions == 1
+    filtered = planned("d", Inkeep(api_key="k", where=Where(agents=("sales",))))
+    assert 0 < filtered.requests < 4
+    assert filtered.requests + sum(filtered.skipped.values()) == 4
+
+
+def test_what_is_redacted_is_not_kept_in_the_directory_either(tmp_path: Path) -> None:
+    secret = "grace.hopper@example.com"
+    path = tmp_path / "in.jsonl"
+    call = ModelCall(id="a", session="s", input=(said(f"I am {secret}"),))
+    path.write_bytes(call.to_json_text())
+    with InkeepEmulator() as emulator:
+        target = emulator.exporter(redact="email")
+        with Migration(path, target, dir=tmp_path / "m") as migration:
+            assert migration.run(verify=False).ok
+    assert "I am" in str(emulator.conversations)
+    assert secret not in str(emulator.conversations)
+    kept = Staging(tmp_path / "m")
+    assert [secret in str(items) for _, items in kept.queued()] == [False]
+    kept.close()
+    files = [one for one in (tmp_path / "m" / "log").rglob("*") if one.is_file()]
+    assert files
+    assert not any(secret.encode() in one.read_bytes() for one in files)
+
+
+def said(text: str) -> Message:
+    return Message(role="user", parts=(TextPart(text=text),))
+
+
+def test_what_the_plan_says_is_lost_is_what_explain_says(tmp_path: Path) -> None:
+    path = written(tmp_path / "in.jsonl", 3)
+    with Migration(path, Inkeep(api_key="k"), dir=tmp_path / "m") as migration:
+        ledger = migration.plan(samples=1).ledger
+    wanted = llmtee.explain(events(3), "inkeep")
+    assert (ledger.kept, ledger.parked, ledger.lost) == (wanted.kept, wanted.parked, wanted.lost)
+    assert {(one.path, one.status, one.count) for one in ledger.entries} == {
+        (one.path, one.status, one.count) for one in wanted.entries
+    }
+
+
+def test_what_is_too_large_is_named_by_the_plan_and_is_a_dead_letter(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    large = ModelCall(id="large", session="s", input=(said("x" * 9000),))
+    path.write_bytes(b"\n".join([large.to_json_text(), events(1)[0].to_json_text()]))
+    with VokerEmulator() as emulator:
+        target = emulator.exporter(max_bytes=8000, failed_calls=True)
+        with Migration(path, target, dir=tmp_path / "m", times="drop") as migration:
+            plan = migration.plan(samples=0)
+            report = migration.run(plan)
+    assert [one.id for one in plan.too_large] == ["large"]
+    assert plan.too_large_count == 1
+    assert [own for own, _ in report.sent.letters] == ["large"]
+    assert not report.ok

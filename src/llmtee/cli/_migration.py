@@ -160,7 +160,7 @@ def show_report(report: Report, migration: Migration) -> None:
     if len(sent.letters) > _SHOWN:
         complain(f"… and {len(sent.letters) - _SHOWN:,} more")
     if sent.letters:
-        complain(f"see llmtee dead list --dir {report.directory / 'log'}")
+        complain(f"see llmtee dead list {report.directory / 'log'}")
     if sent.refused is not None:
         complain(sent.refused)
     if not sent.complete:
