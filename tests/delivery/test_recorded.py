@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
 import sqlite3
-import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from llmtee.delivery.decode import decode
 from llmtee.errors import EventLogError, HistoryIncomplete, NewerEventLog, UsageError
 from llmtee.eventlog import CANONICAL, END, SqliteLog
 from llmtee.eventlog import Record as LogRecord
+from llmtee.eventlog.looking import Look
 from llmtee.spec import Page, Window
 from llmtee.testing.emulators import HoneyHiveEmulator
 
@@ -134,8 +136,6 @@ def test_while_others_record_and_deliver_nothing_is_missed_or_repeated(
 def test_what_is_taken_in_while_the_journal_is_read_is_not_missed(
     tmp_path: Path, log: SqliteLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from llmtee.eventlog.looking import Look  # noqa: PLC0415 - only here
-
     for number in range(3):
         log.append(run(number))
     journal = Look.journal
@@ -147,6 +147,23 @@ def test_what_is_taken_in_while_the_journal_is_read_is_not_missed(
 
     monkeypatch.setattr(Look, "journal", overtaken)
     assert ids(EventLog(tmp_path).pages(ALL)) == ["run-0", "run-1", "run-2"]
+
+
+def test_what_is_taken_in_after_the_journal_was_read_is_not_dropped(
+    tmp_path: Path, log: SqliteLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(run(0))
+    absorb(log)
+    log.append(run(0))  # once more, under the same id
+    log.append(run(1))
+    known = Look.known
+
+    def overtaken(self: Look, ids: Any, upto: int) -> set[str]:
+        absorb(log)
+        return known(self, ids, upto)
+
+    monkeypatch.setattr(Look, "known", overtaken)
+    assert ids(EventLog(tmp_path).pages(ALL)) == ["run-0", "run-1"]
 
 
 def test_a_window_goes_by_when_things_began(tmp_path: Path, log: SqliteLog) -> None:
@@ -189,16 +206,28 @@ def test_a_look_changes_nothing(tmp_path: Path, log: SqliteLog) -> None:
     assert {name: after[name] for name in before} == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_directory_that_cannot_be_written_to_is_read(tmp_path: Path, log: SqliteLog) -> None:
-    log.append(run(1))
-    absorb(log)
-    log.close()
-    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    try:
-        assert ids(EventLog(tmp_path).pages(ALL)) == ["run-1"]
-    finally:
-        tmp_path.chmod(stat.S_IRWXU)
+def test_a_directory_that_cannot_be_written_to_is_read() -> None:
+    # Of its own, since nobody else may enter pytest's.
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        log = SqliteLog(directory)
+        log.append(run(1))
+        absorb(log)
+        log.close()
+        for path in directory.iterdir():
+            path.chmod(0o444)
+        directory.chmod(0o555)
+        child = os.fork()
+        if not child:
+            code = 1
+            with contextlib.suppress(BaseException):
+                if os.geteuid() == 0:  # who may write everywhere
+                    os.setgid(65534)
+                    os.setuid(65534)
+                code = 0 if ids(EventLog(directory).pages(ALL)) == ["run-1"] else 2
+            os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        directory.chmod(0o755)
 
 
 def test_another_log_in_the_same_place_is_not_gone_on_with(tmp_path: Path, log: SqliteLog) -> None:
