@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import random
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,6 +16,7 @@ import llmtee
 from llmtee import Conversation, Message, ModelCall, Step, ToolRun, registry
 from llmtee.delivery import history
 from llmtee.fidelity import Ledger, explain_missing
+from llmtee.migrate import comparing
 from llmtee.migrate.verify import Verification, verify
 from llmtee.model import Annotation, Item, Supplement
 from llmtee.model.ids import derive_id
@@ -144,15 +147,12 @@ def test_what_the_ledger_foretells_is_told_and_is_no_difference(target: Exporter
 
 @settings(suppress_health_check=list(HealthCheck), max_examples=10)
 @given(
-    items=st.lists(
-        strategies.events() | strategies.conversations(),
-        max_size=3,
-        unique_by=lambda item: item.id,
-    ),
+    items=st.lists(strategies.events() | strategies.conversations(), max_size=3),
     target=st.sampled_from(TARGETS),
 )
 def test_any_history_is_equal_to_itself(items: list[Item], target: ExporterSettings) -> None:
-    [*found] = held_singly(items, target)
+    items = list({item.id: item for item in items}.values())
+    found = held_singly(items, target)
     done = compared(items, found, target)
     assert done.ok, done.lines()
 
@@ -165,6 +165,85 @@ def held_singly(items: Sequence[Item], target: ExporterSettings) -> list[Any]:
         except llmtee.errors.RenderError:
             continue
     return found
+
+
+def test_what_differs_is_shown_with_its_place_and_both_texts() -> None:
+    target = TARGETS[1]
+    first, *others = all_held(target)
+    long = "so far it is the same for more than sixty characters, whatever comes then: "
+    message = first.messages[1]
+    update = {
+        "parts": (message.parts[0].model_copy(update={"text": message.text + long + "now\x1b[2J"}),)
+    }
+    spoiled = with_one(
+        [first],
+        0,
+        messages=(first.messages[0], message.model_copy(update=update), *first.messages[2:]),
+    )
+    done = compared(HISTORY, [*spoiled, *others], target)
+    [found] = done.differences
+    assert found.to_json() == {
+        "what": "changed",
+        "session": "session-0",
+        "item": first.id,
+        "kind": "conversation",
+        "path": "messages[1].parts[0].text",
+        "expected": "…'of session 0'",
+        "found": "…'of session 0so far it is the same for more than sixty charac'…",
+    }
+    assert json.loads(json.dumps(done.to_json()))["counts"] == {"changed": 1}
+    *_, told, line = done.lines()
+    assert told == "1 difference that nobody foretold: 1 changed"
+    assert line.startswith("  session session-0: conversation ")
+    assert all(text.isprintable() for text in done.lines())
+    assert str(done) == "\n".join(done.lines())
+
+
+@by_name
+def test_what_else_the_target_holds_may_be_left_alone(target: ExporterSettings) -> None:
+    others = held(session_of(7), target)
+    strict = compared(HISTORY, [*all_held(target), *others], target)
+    assert strict.counts == {"surplus": len(others)}
+    lenient = compared(HISTORY, [*all_held(target), *others], target, exclusive=False)
+    assert (lenient.ok, lenient.others) == (True, 1)
+    assert "not compared: 1 session that" in str(lenient)
+
+
+def test_a_session_that_the_target_made_is_no_surplus() -> None:
+    target = TARGETS[0]
+    made = Step(id="s", session="session-0", step_type="session", name="unknown")
+    done = compared(HISTORY, [*all_held(target), made], target)
+    assert done.ok
+    assert done.beside == {"session": 1}
+    assert compared(HISTORY, [*all_held(target), made, made], target).counts == {"duplicate": 1}
+
+
+def test_all_differences_are_counted_and_the_first_are_kept() -> None:
+    target = TARGETS[0]
+    runs = [ToolRun(id=derive_id(str(i)), session="s") for i in range(comparing.SHOWN + 5)]
+    done = compared(runs, [], target, predicted=Ledger())
+    assert done.counts == {"missing": comparing.SHOWN + 5}
+    assert len(done.differences) == comparing.SHOWN
+    assert "more differences" in done.lines()[-1]
+
+
+def test_neither_side_is_held_in_memory() -> None:
+    """What was taken from a stream is gone before much more of it is taken."""
+    waiting: list[weakref.ref[ToolRun]] = []
+    most = 0
+
+    def stream() -> Iterator[ToolRun]:
+        nonlocal most
+        for i in range(600):
+            run = ToolRun(id=derive_id(str(i)), session=f"s-{i}")
+            waiting.append(weakref.ref(run))
+            yield run
+            del run
+            if i % 100 == 99:
+                most = max(most, sum(one() is not None for one in waiting))
+
+    assert compared(stream(), stream(), llmtee.OTLP(), predicted=Ledger()).expected.items == 600
+    assert 0 < most < 10
 
 
 # ── damage ──────────────────────────────────────────────────────────────────────────────────────────────────────
