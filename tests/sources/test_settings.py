@@ -7,9 +7,9 @@ from llmtee.model import Step
 
 ENVIRON = {
     "LANGFUSE_PUBLIC_KEY": "pk-lf-1",
-    "LANGFUSE_SECRET_KEY": "sk-lf-secret",
+    "LANGFUSE_SECRET_KEY": "sk-lf-hidden",
     "LANGFUSE_HOST": "https://langfuse.example.com/",
-    "LANGSMITH_API_KEY": "lsv2-secret",
+    "LANGSMITH_API_KEY": "lsv2-hidden",
     "LANGSMITH_ENDPOINT": "https://eu.api.smith.langchain.com",
     "LANGSMITH_PROJECT": "support",
 }
@@ -20,7 +20,7 @@ def test_settings_come_from_the_environment() -> None:
     assert (langfuse.public_key, langfuse.base_url) == ("pk-lf-1", "https://langfuse.example.com")
     langsmith = config.resolve(LangSmith(), environ=ENVIRON)
     assert (langsmith.project, langsmith.base_url) == ("support", ENVIRON["LANGSMITH_ENDPOINT"])
-    assert "secret" not in f"{langfuse!r} {langsmith!r}"
+    assert "hidden" not in f"{langfuse!r} {langsmith!r}"
 
 
 @pytest.mark.parametrize("settings", [Langfuse(), LangSmith()])
