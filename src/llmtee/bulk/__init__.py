@@ -7,5 +7,18 @@ from llmtee.bulk._decoders import Detection, detect
 from llmtee.bulk._read import read
 from llmtee.bulk._records import LETTER
 from llmtee.bulk._sink import open_sink
+from llmtee.bulk._source import files_of
+from llmtee.bulk.tables import TableMapping, mapping_of_words
 
-__all__ = ["LETTER", "Detection", "Report", "convert", "detect", "open_sink", "read"]
+__all__ = [
+    "LETTER",
+    "Detection",
+    "Report",
+    "TableMapping",
+    "convert",
+    "detect",
+    "files_of",
+    "mapping_of_words",
+    "open_sink",
+    "read",
+]

@@ -12,6 +12,7 @@ from llmtee.bulk._read import read
 from llmtee.bulk._sink import Destination, open_sink
 from llmtee.bulk._source import Source
 from llmtee.bulk._target import Skipped, Written, target_of
+from llmtee.bulk.tables.mapping import Given
 from llmtee.errors import InputError, LlmteeError
 from llmtee.privacy import Predicate, Redaction
 from llmtee.spec import ExporterSettings
@@ -47,6 +48,7 @@ def convert(
     dst: Destination,
     *,
     source: str = AUTO,
+    mapping: Given = None,
     target: str | ExporterSettings,
     where: Predicate | None = None,
     sample: float = 1.0,
@@ -62,6 +64,7 @@ def convert(
         src: what to read, as `read` takes it.
         dst: a path, an open stream, or ``"-"`` for stdout. A file appears when it is complete.
         source: format or vendor of ``src``, or ``"auto"``.
+        mapping: which columns of a table fill which fields, as `read` takes it.
         target: a vendor's name or settings: each record is then the body of one request as it would be posted, with
             ``prepare``'s part of it left out. Or a format that can be written, or ``"llmtee"``.
         where: which events or conversations are written, such as ``Where(agents=("support",))``; the others count
@@ -78,13 +81,14 @@ def convert(
         assembled by session, for which all of them have to fit into memory.
 
     Raises:
-        UsageError: the source's or the target's name is unknown, or ``dst`` cannot be written.
+        UsageError: the source's or the target's name is unknown, ``dst`` cannot be written, or a table has no
+            mapping that works.
         ConfigError: the vendor's settings are invalid.
         InputError: a file cannot be read at all, and there is no ``on_error`` to tell.
     """
     tally = _Tally(on_error, on_detect)
     render = target_of(target, where=where, sample=sample, redact=redact, carry=carry)
-    items = read(src, source, on_error=tally.failed, on_detect=tally.told)
+    items = read(src, source, mapping=mapping, on_error=tally.failed, on_detect=tally.told)
     with open_sink(dst, indent) as write:
         for outcome in render(tally.counted(items)):
             if isinstance(outcome, Written):

@@ -17,11 +17,13 @@ from llmtee.cli._options import (
     FromOption,
     InArgument,
     JsonOption,
+    MapOption,
     RedactOption,
     SampleOption,
     WhereOption,
     existing,
     leaving_of,
+    mapping_of,
 )
 from llmtee.cli._progress import followed
 from llmtee.cli._run import complain
@@ -40,6 +42,7 @@ def convert(
         str, typer.Option("--output", "-o", metavar="OUT", help="File to write; - is stdout.")
     ] = _STDOUT,
     source_format: FromOption = "auto",
+    mapping: MapOption = None,
     carry: CarryOption = False,
     where: WhereOption = None,
     sample: SampleOption = 1.0,
@@ -55,6 +58,7 @@ def convert(
     if as_json and output == _STDOUT:
         raise UsageError("--json needs -o FILE: without it, stdout holds the records")
     leaving = leaving_of(where, sample, redact)
+    columns = mapping_of(mapping)
     paths = existing(sources)
     _spare_inputs(paths, output)
     failures, detected = Failures(), Detected()
@@ -64,6 +68,7 @@ def convert(
                 opened,
                 output,
                 source=source_format,
+                mapping=columns,
                 target=target,
                 **leaving,
                 carry=carry,
