@@ -13,6 +13,7 @@ _LEAST = 1 << 17
 
 # A text that is whole, or the quote of one that is not; else what gives a document its structure.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["\[\]{},]', re.DOTALL)
+_OPENERS = {b"]": b"[", b"}": b"{"}
 _VALUE = re.compile(rb"[^\s]")
 
 
@@ -89,16 +90,13 @@ class Documents:
 
     def _size_of_entry(self) -> tuple[int, bool]:
         """How long an entry is, and whether the list ends with it."""
-        depth = 0
+        opened: list[bytes] = []
         for token, size in self._tokens():
-            if token in b"[{":
-                depth += 1
-            elif token in b"]}":
-                if depth == 0:
-                    return size, True
-                depth -= 1
-            elif depth == 0:
-                return size, False
+            if token == b",":
+                if not opened:
+                    return size, False
+            elif not _balanced(opened, token) and token == b"]":
+                return size, True
         raise self._too_early()
 
     def _end_of_value(self) -> int:
@@ -106,13 +104,11 @@ class Documents:
             while (end := self._text.find(b"\n", self._at)) < 0 and self._more():
                 pass
             return (len(self._text) if end < 0 else end) - self._at
-        depth = 0
+        opened: list[bytes] = []
         for token, size in self._tokens():
-            if token in b"[{":
-                depth += 1
-            elif token in b"]}":
-                depth -= 1
-                if depth == 0:
+            if token != b",":
+                _balanced(opened, token)
+                if not opened:
                     return size + 1
         raise self._too_early()
 
@@ -161,6 +157,21 @@ class Documents:
         line = self._line + rest.count(b"\n", 0, len(rest) - len(rest.lstrip()))
         reason = "is not JSON: it ends too early; write one JSON value a line, or one document"
         return _CannotGoOnError(InputError(reason, source=self._source, line=line))
+
+
+def _balanced(opened: list[bytes], token: bytes) -> bool:
+    """Opens or closes a bracket, and those in it that were never closed; ``False`` if there is none to close."""
+    opener = _OPENERS.get(token)
+    if opener is None:
+        opened.append(token)
+    elif opened and opened[-1] == opener:
+        opened.pop()
+    elif opener in opened:
+        while opened.pop() != opener:
+            pass
+    else:
+        return False
+    return True
 
 
 class _CannotGoOnError(Exception):

@@ -178,10 +178,27 @@ def _rows(batches: Batches, name: str) -> Iterator[Raw | InputError]:
             continue
         size = batch.nbytes // max(1, batch.num_rows)
         for start in range(0, batch.num_rows, _MOST_ROWS):
-            piece = _in_microseconds(batch.slice(start, _MOST_ROWS))
-            for i, row in enumerate(piece.to_pylist(), before + start + 1):
-                yield Raw(row, i, "", name, ordinal, size)
+            piece = batch.slice(start, _MOST_ROWS)
+            for i, row in enumerate(_values(piece), before + start + 1):
+                if isinstance(row, Exception):
+                    yield InputError(f"the row cannot be read: {row}", source=name, line=i)
+                else:
+                    yield Raw(row, i, "", name, ordinal, size)
                 ordinal += 1
+
+
+def _values(batch: Any) -> Iterator[dict[str, Any] | Exception]:
+    """The rows; where one is damaged, the error in its place."""
+    pa = _pyarrow()
+    try:
+        batch.validate(full=True)  # or what is damaged would crash the process
+        yield from _in_microseconds(batch).to_pylist()
+    except (pa.ArrowException, ValueError) as error:
+        if batch.num_rows == 1:
+            yield error
+            return
+        for i in range(batch.num_rows):
+            yield from _values(batch.slice(i, 1))
 
 
 def _in_microseconds(batch: Any) -> Any:

@@ -12,7 +12,6 @@ from llmtee.bulk.tables.mapping import TableMapping
 from llmtee.errors import InputError
 from llmtee.formats.openai_chat.messages import decode_message
 from llmtee.model import Conversation, Generation, Item, Message, conversation_id
-from llmtee.model.ids import derive_id
 
 _ROLES = {"human": "user", "customer": "user", "bot": "assistant", "ai": "assistant"}
 _OF_THE_WHOLE = ("source", "trace_id")
@@ -55,13 +54,7 @@ def join(parts: Sequence[Spoken]) -> list[Item]:
     if all(part.message.started_at is not None for part in parts):
         parts = sorted(parts, key=lambda part: part.message.started_at or 0)
     session = parts[0].session
-    own = conversation_id(session)
-    messages = tuple(
-        part.message
-        if part.message.id is not None
-        else part.message.model_copy(update={"id": derive_id("message", own, str(i))})
-        for i, part in enumerate(parts)
-    )
+    messages = tuple(part.message for part in parts)
     begun = [one.started_at for one in messages if one.started_at is not None]
     ended = [one.ended_at or one.started_at for one in messages]
     last = [one for one in ended if one is not None]
@@ -73,7 +66,7 @@ def join(parts: Sequence[Spoken]) -> list[Item]:
     flags = [flag for part in parts for flag in part.whole.get("flags", ())]
     return [
         Conversation(
-            id=own,
+            id=conversation_id(session),
             session=session,
             messages=messages,
             agents=_each(one.agent for one in messages),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,6 +17,7 @@ from llmtee.jsonfields import as_object
 from llmtee.model.snapshot import to_json_value
 
 _zone = cache(zone_of)
+_COUNTED = re.compile(r"\s*([+-]?\d+),(\d+)\s*")
 
 
 @dataclass(slots=True)
@@ -106,6 +108,9 @@ _READERS: Mapping[str, Callable[[Any, str | None], Any]] = {
 def _time(cell: Any, column: Column, mapping: TableMapping, found: Values) -> Any:
     name = column.timezone or mapping.timezone
     zone = None if name is None else _zone(name)
+    if (column.decimal or mapping.decimal) == "," and isinstance(cell, str):
+        counted = _COUNTED.fullmatch(cell)
+        cell = f"{counted[1]}.{counted[2]}" if counted else cell
     timed = time_of(cell, column.format or mapping.times, zone)
     if timed.twice:
         found.flags += (f"time_ambiguous: {column.field}, when the clocks of {name} were changed",)

@@ -90,7 +90,8 @@ class TableMapping:
         """What is wrong where a table has these columns only; ``None`` if all are there."""
         for one in self.columns:
             if one.column is not None and one.column not in columns:
-                near = get_close_matches(one.column, columns, n=1)
+                alike = [name for name in columns if name.casefold() == one.column.casefold()]
+                near = alike or get_close_matches(one.column, columns, n=1)
                 hint = f"did you mean {near[0]!r}? " if near else ""
                 known = ", ".join(map(repr, columns))
                 return f"mapping: {one.field}: no column is named {one.column!r}; {hint}the table has {known}"
@@ -158,16 +159,17 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _flat(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields by their whole names: ``{"properties": {"plan": …}}`` is ``{"properties.plan": …}``."""
+    """Fields by their whole names: ``{"properties": {"plan": …}}`` is ``{"properties.plan": …}``.
+
+    ``person.id`` is ``person``: in TOML, where ``person.properties`` stands beside it, it has to be called so.
+    """
     found: dict[str, Any] = {}
     for name, value in given.items():
-        nested = isinstance(value, Mapping)
-        if nested and name == "person" and value.keys() == {"properties"}:
-            name, value = "person.properties", value["properties"]  # noqa: PLW2901
-        if name in OPEN and nested and isinstance(value, Mapping):
-            found |= {f"{name}.{inner}": one for inner, one in value.items()}
+        is_person = name == "person" and not {"column", "value"} & set(value)
+        if isinstance(value, Mapping) and (name in OPEN or is_person):
+            found |= _flat({f"{name}.{inner}": one for inner, one in value.items()})
         else:
-            found[name] = value
+            found["person" if name == "person.id" else name] = value
     return found
 
 
