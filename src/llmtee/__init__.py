@@ -15,10 +15,14 @@ if TYPE_CHECKING:
     from llmtee.bulk import convert as convert
     from llmtee.bulk import detect as detect
     from llmtee.bulk import read as read
+    from llmtee.delivery.recorded import EventLog as EventLog
     from llmtee.errors import ConfigError as ConfigError
+    from llmtee.errors import HistoryIncomplete as HistoryIncomplete
     from llmtee.errors import InputError as InputError
     from llmtee.errors import LlmteeError as LlmteeError
     from llmtee.errors import UsageError as UsageError
+    from llmtee.frames import from_frame as from_frame
+    from llmtee.frames import to_frame as to_frame
     from llmtee.functions import assemble as assemble
     from llmtee.functions import explain as explain
     from llmtee.functions import parse as parse
@@ -43,6 +47,8 @@ _HOMES = {
     "ConfigError": "llmtee.errors",
     "Conversation": "llmtee.model",
     "Detection": "llmtee.bulk",
+    "EventLog": "llmtee.delivery.recorded",
+    "HistoryIncomplete": "llmtee.errors",
     "HoneyHive": "llmtee.vendors.honeyhive",
     "Inkeep": "llmtee.vendors.inkeep",
     "InputError": "llmtee.errors",
@@ -61,10 +67,12 @@ _HOMES = {
     "convert": "llmtee.bulk",
     "detect": "llmtee.bulk",
     "explain": "llmtee.functions",
+    "from_frame": "llmtee.frames",
     "get_tee": "llmtee.tee",
     "parse": "llmtee.functions",
     "read": "llmtee.bulk",
     "render": "llmtee.functions",
+    "to_frame": "llmtee.frames",
 }
 
 __all__ = [  # noqa: RUF022 - sorted as text is; a test compares it with what is there
@@ -72,6 +80,8 @@ __all__ = [  # noqa: RUF022 - sorted as text is; a test compares it with what is
     "ConfigError",
     "Conversation",
     "Detection",
+    "EventLog",
+    "HistoryIncomplete",
     "HoneyHive",
     "Inkeep",
     "InputError",
@@ -91,10 +101,12 @@ __all__ = [  # noqa: RUF022 - sorted as text is; a test compares it with what is
     "convert",
     "detect",
     "explain",
+    "from_frame",
     "get_tee",
     "parse",
     "read",
     "render",
+    "to_frame",
 ]
 
 

@@ -24,6 +24,7 @@ from llmtee._data_files import data_dir
 from llmtee.bulk import Detection
 from llmtee.bulk.tables import _csv
 from llmtee.errors import InputError, UsageError
+from llmtee.frames import to_frame
 from llmtee.model import Conversation, ModelCall, Step, ToolRun
 
 TABLES = data_dir("fixtures") / "tables"
@@ -253,6 +254,23 @@ class TestArrow:
             events(written(naive, kind))
         [event] = events(written(naive, kind), {"auto": True, "timezone": "UTC"})
         assert event.started_at == dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+    def test_a_table_of_our_own_schema_needs_no_mapping(self, kind: str) -> None:
+        items = [
+            ToolRun(id="t", name="look", arguments={"a": [1]}),
+            *events(TABLES / "support-export.csv", TABLES / "support-export.toml"),
+        ]
+        frame = to_frame(items)
+        out = io.BytesIO()
+        if kind == "parquet":
+            pq.write_table(frame, out)
+        else:
+            new = pa.ipc.new_file if kind == "arrow" else pa.ipc.new_stream
+            with new(out, frame.schema) as writer:
+                writer.write_table(frame)
+        found: list[Detection] = []
+        assert events(io.BytesIO(out.getvalue()), on_detect=found.append) == items
+        assert [one.format for one in found] == ["llmtee"]
 
     def test_a_cell_that_is_wrong_is_named(self, kind: str) -> None:
         rows = [{"q": "x", "n": n} for n in ("1", "many", "3")]

@@ -20,7 +20,7 @@ import pytest
 import trustme
 
 from llmtee import config, registry
-from llmtee.delivery.addressed import COMPRESS_BYTES, MAX_ANSWER_BYTES
+from llmtee.delivery.addressed import COMPRESS_BYTES
 from llmtee.delivery.exporter import Exporter
 from llmtee.delivery.transport import HttpTransport, exchange
 from llmtee.errors import ConfigError
@@ -190,9 +190,10 @@ def test_no_more_is_read_of_an_answer_than_is_sensible(
     over: Make, send: Make, raw_server: Make
 ) -> None:
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n"
-    got = send(over(base_url=raw_server(head + b"x" * (MAX_ANSWER_BYTES + 100_000))), REQUEST)
+    one = replace(over(base_url=raw_server(head + b"x" * 300_000)), answer_bytes=200_000)
+    got = send(one, REQUEST)
     assert got.status == 200
-    assert len(got.content) == MAX_ANSWER_BYTES
+    assert len(got.content) == 200_000
 
 
 def test_a_header_that_comes_twice_is_one(over: Make, send: Make, raw_server: Make) -> None:

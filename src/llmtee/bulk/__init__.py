@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from llmtee.bulk._convert import Report, convert
-from llmtee.bulk._decoders import Detection, detect
-from llmtee.bulk._read import read
+from llmtee.bulk._history import read, window_of
 from llmtee.bulk._records import LETTER
 from llmtee.bulk._sink import open_sink
 from llmtee.bulk._source import files_of
 from llmtee.bulk.tables import TableMapping, mapping_of_words
+from llmtee.decoders import Detection, detect
 
 __all__ = [
     "LETTER",
@@ -21,4 +21,5 @@ __all__ = [
     "mapping_of_words",
     "open_sink",
     "read",
+    "window_of",
 ]

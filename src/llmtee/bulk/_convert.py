@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from llmtee.bulk._decoders import AUTO, Detection
 from llmtee.bulk._read import read
 from llmtee.bulk._sink import Destination, open_sink
 from llmtee.bulk._source import Source
 from llmtee.bulk._target import Skipped, Written, target_of
 from llmtee.bulk.tables.mapping import Given
+from llmtee.decoders import AUTO, Detection
 from llmtee.errors import InputError, LlmteeError
 from llmtee.privacy import Predicate, Redaction
 from llmtee.spec import ExporterSettings

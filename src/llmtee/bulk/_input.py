@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from llmtee.bulk._decoders import Choice
 from llmtee.bulk._records import Raw, records
 from llmtee.bulk._source import Opened, Place, files_of, name_of, opened
 from llmtee.bulk.tables import TableMapping, choice_by, rows_of, table_kind
+from llmtee.decoders import Choice
 from llmtee.errors import InputError
 
 _log = logging.getLogger("llmtee.bulk")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from llmtee.bulk._decoders import AUTO, Choice, Detection, choice, placed
 from llmtee.bulk._identity import Repetitions
 from llmtee.bulk._input import Reading, opened_inputs
 from llmtee.bulk._source import Place, Source, places
 from llmtee.bulk._traces import OpenTraces
 from llmtee.bulk.tables import mapping_of
 from llmtee.bulk.tables.mapping import Given
+from llmtee.decoders import AUTO, Choice, Detection, choice, placed
 from llmtee.errors import InputError
 from llmtee.model import Item
 

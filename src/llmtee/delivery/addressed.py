@@ -23,8 +23,6 @@ from llmtee.errors import ConfigError
 from llmtee.spec import Exchange, Failure, Request
 
 CONNECT_SECONDS = 10.0
-MAX_ANSWER_BYTES = 16_000_000
-"""What is read of an answer; vendors answer a batch with little more than ids."""
 IDLE_SECONDS = 3.0
 """An idle connection is given up before servers give it up (uvicorn: after 5), so that no request meets a closed one."""
 COMPRESS_BYTES = 1024

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from typing import Final, TypeVar
 from weakref import WeakSet
 
+from llmtee.delivery.background import Background
 from llmtee.delivery.exporter import Exporter, Transport
 from llmtee.delivery.retry import seconds_until_next
 from llmtee.delivery.transport import load_transport, open_transport
@@ -91,7 +92,7 @@ class Caller:
         load_transport(exporter)
         self._exporter, self._retries = exporter, retries
         self._lock = threading.Lock()
-        self._server: _Server | None = None
+        self._background: Background | None = None
         self._closed = False
         _callers.add(self)
 
@@ -100,10 +101,11 @@ class Caller:
         with self._lock:
             if self._closed:
                 raise UsageError(_CLOSED)
-            if self._server is None:
-                self._server = _Server(AsyncCaller(self._exporter, retries=self._retries))
+            if self._background is None:
+                self._call = AsyncCaller(self._exporter, retries=self._retries)
+                self._background = Background("llmtee-direct", self._call.aclose)
             # Under the lock: what is begun before `close` is ended by it.
-            done = self._server.begin(operation)
+            done = self._background.begin(self._call(operation))
         try:
             return done.result()
         except CancelledError:
@@ -116,56 +118,22 @@ class Caller:
         """Gives up calls under way, closes all connections and ends the thread. Closing twice is fine."""
         with self._lock:
             self._closed = True
-            server, self._server = self._server, None
-        if server is not None:
-            server.end()
+            background, self._background = self._background, None
+        if background is not None:
+            background.end()
 
     def after_fork(self) -> None:
         """In a forked child: thread and connections are the parent's; the next call makes new ones."""
         self._lock = threading.Lock()
-        if self._server is not None:
+        if self._background is not None:
             # Kept, for an event loop that is thrown away while it runs complains.
-            _of_parents.append(self._server)
-            self._server = None
-
-
-class _Server:
-    """A thread with an event loop, in which one `AsyncCaller` works."""
-
-    def __init__(self, caller: AsyncCaller) -> None:
-        self._caller = caller
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="llmtee-direct", daemon=True)
-        self._thread.start()
-
-    def begin(self, operation: Operation[T]) -> Future[T]:
-        return asyncio.run_coroutine_threadsafe(self._caller(operation), self._loop)
-
-    def end(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_forever()
-        finally:
-            self._loop.run_until_complete(self._finish())
-            self._loop.close()
-
-    async def _finish(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await self._caller.aclose()
-        await self._loop.shutdown_asyncgens()
-        await self._loop.shutdown_default_executor()
+            _of_parents.append(self._background)
+            self._background = None
 
 
 _CLOSED: Final = "this client is closed"
 _callers: WeakSet[Caller] = WeakSet()
-_of_parents: list[_Server] = []
+_of_parents: list[Background] = []
 
 
 def _after_fork() -> None:

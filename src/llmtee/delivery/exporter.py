@@ -70,6 +70,8 @@ class Exporter:
     tuning: Tuning = field(default_factory=Tuning)
     complaints: Complaints = field(default_factory=Complaints)
     """About redaction that failed."""
+    answer_bytes: int = 16_000_000
+    """What is read of an answer at most; vendors answer a batch with little more than ids."""
 
     def __post_init__(self) -> None:
         """Checks what would otherwise fail only when something is sent.

@@ -30,7 +30,7 @@ class HttpxWire:
     """A ``Wire``."""
 
     def __init__(self, exporter: Exporter) -> None:
-        seconds = exporter.settings.timeout
+        seconds, self._most = exporter.settings.timeout, exporter.answer_bytes
         proxy = proxy_for(exporter)
         auth = None if proxy is None or proxy.user is None else (proxy.user, proxy.password or "")
         context = tls(default_tls)
@@ -78,14 +78,13 @@ class HttpxWire:
                 del self._under_way[client]
                 await client.aclose()
 
-    @staticmethod
-    async def _exchange(client: httpx.AsyncClient, sent: Addressed) -> Answer:
+    async def _exchange(self, client: httpx.AsyncClient, sent: Addressed) -> Answer:
         request = client.build_request(
             sent.method, sent.url, headers=sent.headers, content=sent.content or None
         )
         response = await client.send(request, stream=True)
         try:
-            content, _ = await read_bounded(response.aiter_bytes())
+            content, _ = await read_bounded(response.aiter_bytes(), self._most)
         finally:
             await response.aclose()
         return response.status_code, dict(response.headers), content

@@ -43,7 +43,7 @@ class AiohttpWire:
         self._proxy = None if proxy is None else proxy.url
         self._proxy_headers = {} if proxy is None else _credentials(proxy)
         self._connections = exporter.concurrency
-        self._seconds = exporter.settings.timeout
+        self._seconds, self._most = exporter.settings.timeout, exporter.answer_bytes
         self._tls = tls(default_tls)
         self._session: aiohttp.ClientSession | None = None
 
@@ -62,7 +62,9 @@ class AiohttpWire:
             proxy_headers=self._proxy_headers if tunnelled else None,
             skip_auto_headers=() if sent.content else ("content-type",),
         ) as response:
-            content, whole = await read_bounded(response.content.iter_chunked(_CHUNK_BYTES))
+            content, whole = await read_bounded(
+                response.content.iter_chunked(_CHUNK_BYTES), self._most
+            )
             if not whole:
                 response.close()
             names = dict.fromkeys(response.headers)

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from llmtee.delivery.addressed import (
-    MAX_ANSWER_BYTES,
     Addressed,
     addressed,
     answered,
@@ -28,7 +27,7 @@ class Wire(Protocol):
     """An HTTP library, for one exporter. It follows no redirect, keeps no cookie, and verifies certificates."""
 
     async def fetch(self, sent: Addressed) -> Answer:
-        """Sends a request and reads the answer, at most `MAX_ANSWER_BYTES` of it. Raises what the library raises."""
+        """Sends a request and reads the answer, at most the exporter's ``answer_bytes`` of it. Raises what the library raises."""
 
     def was_not_sent(self, error: Exception) -> bool:
         """Whether an exception of `fetch` says that the request surely did not reach the vendor."""
@@ -131,13 +130,13 @@ def exchange(exporter: Exporter, request: Request) -> Exchange:
     return asyncio.run(send())
 
 
-async def read_bounded(chunks: AsyncIterator[bytes]) -> tuple[bytes, bool]:
-    """An answer's body as far as it is read, and whether that is all of it."""
+async def read_bounded(chunks: AsyncIterator[bytes], most: int) -> tuple[bytes, bool]:
+    """An answer's body, at most so many bytes of it, and whether that is all."""
     content = bytearray()
     async for chunk in chunks:
         content += chunk
-        if len(content) >= MAX_ANSWER_BYTES:
-            return bytes(content[:MAX_ANSWER_BYTES]), False
+        if len(content) >= most:
+            return bytes(content[:most]), False
     return bytes(content), True
 
 

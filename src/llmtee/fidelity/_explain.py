@@ -100,8 +100,20 @@ def explain_fitting(
         back: what comes of it when it is brought to ``grain`` and back; ``None`` for nothing.
         grain: what it is brought to.
     """
+    return explain_missing(
+        item, back, f"{'an' if grain == 'event' else 'a'} {grain} has no field for it"
+    )
+
+
+def explain_missing(item: Item | Supplement, back: Item | Supplement | None, reason: str) -> Ledger:
+    """What of ``item`` is not in ``back``, all for one reason; the ledger says nothing of what is.
+
+    Args:
+        item: as it was.
+        back: what came of it; ``None`` for nothing.
+        reason: why.
+    """
     same_kind = back is not None and back.kind == item.kind
-    reason = f"{'an' if grain == 'event' else 'a'} {grain} has no field for it"
     tree = plain(item)
     values = dict(leaves(tree))
     return Ledger.of(
@@ -119,12 +131,12 @@ def emptied(body: Any, paths: Iterable[str]) -> Any:
     return body
 
 
-def path_text(path: Path) -> str:
-    """A path as text, with list positions left out: ``messages[].parts[].text``."""
+def path_text(path: Path, *, positions: bool = False) -> str:
+    """A path as text, with list positions left out: ``messages[].parts[].text``; or with them: ``messages[3].parts[0].text``."""
     text = ""
     for step in path:
         if isinstance(step, int):
-            text += "[]"
+            text += f"[{step}]" if positions else "[]"
         elif _PLAIN_KEY.fullmatch(step):
             text += f".{step}" if text else step
         else:

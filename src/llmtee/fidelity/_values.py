@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from llmtee.model import Item, Supplement
 
@@ -66,27 +66,71 @@ def example(value: Any) -> str:
     return text if len(text) <= _EXAMPLE else f"{text[: _EXAMPLE - 1]}…"
 
 
-def compare(left: Any, right: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """For each leaf of ``left`` whether it stands in ``right``: ``same``, ``rounded`` (a time), ``changed``, ``gone``."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What becomes of one value of a tree in another one."""
+
+    path: Path
+    outcome: Outcome
+    left: Any = None
+    """The value, with all that is in it; ``None`` for what only the other tree has."""
+    right: Any = None
+
+
+Outcome: TypeAlias = Literal["same", "rounded", "changed", "gone", "added", "surplus", "moved"]
+"""``same``, ``rounded`` (a time, to the millisecond) and ``changed`` are said of leaves. ``gone``: whatever stood there.
+Of what only the right tree has: ``added`` is a key of an object, ``surplus`` an item of a list. ``moved``: an item of a
+list that comes behind one that it came before; what becomes of what is in it is said beside that."""
+
+
+def walk(left: Any, right: Any, path: Path = ()) -> Iterator[Found]:
+    """What becomes of each value of ``left`` in ``right``, and what ``right`` has beside it.
+
+    Paths lead through ``left``; of what only ``right`` has, through ``right``.
+    """
     if isinstance(left, dict) and left and isinstance(right, dict):
         for key, item in left.items():
             if key in right:
-                yield from compare(item, right[key], (*path, key))
+                yield from walk(item, right[key], (*path, key))
             else:
-                yield from _gone(item, (*path, key))
+                yield Found((*path, key), "gone", item)
+        yield from (Found((*path, k), "added", None, right[k]) for k in right if k not in left)
     elif isinstance(left, list | tuple) and left and isinstance(right, list | tuple):
-        partners = dict(pair_up(left, right))
-        for i, item in enumerate(left):
-            if i in partners:
-                yield from compare(item, right[partners[i]], (*path, i))
-            else:
-                yield from _gone(item, (*path, i))
+        yield from _walk_list(left, right, path)
     elif isinstance(left, dict | list | tuple) and left:
-        yield from ((inner, "changed") for inner, _ in leaves(left, path))
+        yield from (Found(inner, "changed", leaf, right) for inner, leaf in leaves(left, path))
     elif same(left, right):
-        yield path, "same"
+        yield Found(path, "same", left, right)
     else:
-        yield path, "rounded" if _within_a_millisecond(left, right) else "changed"
+        outcome: Outcome = "rounded" if _within_a_millisecond(left, right) else "changed"
+        yield Found(path, outcome, left, right)
+
+
+def _walk_list(left: Sequence[Any], right: Sequence[Any], path: Path) -> Iterator[Found]:
+    partners = dict(pair_up(left, right))
+    behind = -1
+    for i, item in enumerate(left):
+        if i not in partners:
+            yield Found((*path, i), "gone", item)
+            continue
+        partner = partners[i]
+        if partner < behind:
+            yield Found((*path, i), "moved", item, right[partner])
+        behind = max(behind, partner)
+        yield from walk(item, right[partner], (*path, i))
+    taken = set(partners.values())
+    yield from (
+        Found((*path, j), "surplus", None, item) for j, item in enumerate(right) if j not in taken
+    )
+
+
+def compare(left: Any, right: Any) -> Iterator[tuple[Path, Outcome]]:
+    """For each leaf of ``left`` whether it stands in ``right``: ``same``, ``rounded`` (a time), ``changed``, ``gone``."""
+    for found in walk(left, right):
+        if found.outcome == "gone":
+            yield from ((inner, "gone") for inner, _ in leaves(found.left, found.path))
+        elif found.outcome not in ("added", "surplus", "moved"):
+            yield found.path, found.outcome
 
 
 def same(left: Any, right: Any) -> bool:
@@ -195,10 +239,6 @@ def _most_alike(left: Sequence[Any], right: Sequence[Any]) -> Iterator[tuple[int
 
 def _leaf_set(item: Any) -> set[str]:
     return {repr(leaf) for leaf in leaves(item)}
-
-
-def _gone(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    return ((inner, "gone") for inner, _ in leaves(value, path))
 
 
 def _within_a_millisecond(left: Any, right: Any) -> bool:

@@ -40,10 +40,10 @@ def text(summary: str, rows: Sequence[Row]) -> str:
         "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True) if width)
         for line in cells
     ]
-    return "\n".join([summary, *(_printable(line).rstrip() for line in lines)])
+    return "\n".join([summary, *(printable(line).rstrip() for line in lines)])
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
     """Without control characters, which a terminal would obey, those that turn the direction of text among them."""
     return "".join(c if c.isprintable() or c in _JOINERS else "\ufffd" for c in line)
 
@@ -66,10 +66,10 @@ def table(summary: str, rows: Sequence[Row]) -> Any:
         made.add_column(heading, overflow="fold")
     for row in rows:
         made.add_row(
-            Text(_printable(row.status), style=_COLOURS.get(row.status, "")),
-            Text(_printable(row.field)),
-            Text(_printable(row.example or ""), style="dim"),
-            Text(_printable(row.reason or "")),
+            Text(printable(row.status), style=_COLOURS.get(row.status, "")),
+            Text(printable(row.field)),
+            Text(printable(row.example or ""), style="dim"),
+            Text(printable(row.reason or "")),
         )
     return made
 

@@ -30,6 +30,7 @@ FLAGS: Final[Mapping[str, str]] = MappingProxyType(
         "failed_calls": "calls that failed; their errors stand on the messages that they left unanswered",
         "side_calls": "calls that were no turn of the conversation, such as a title maker's; their messages are not in it",
         "unanswered": "made of the messages after the last answer of a conversation: nobody answered them",
+        "columns_only": "made from the columns of a frame that has no JSON for it: what has no column is not here",
         "from_messages": "a tool run made of a call and its result in the messages, and not recorded as a run",
     }
 )

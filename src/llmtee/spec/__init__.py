@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmtee.spec.capture import Capture, Recorder
-from llmtee.spec.carrying import carry_of, carrying
+from llmtee.spec.carrying import carry_of, carrying, with_carry
 from llmtee.spec.format import Format, Traces
 from llmtee.spec.operation import Operation, api_error, plain_error
 from llmtee.spec.outgoing import Outgoing, outgoing, supplement_out
@@ -70,4 +70,5 @@ __all__ = [
     "stream_fields",
     "supplement_out",
     "trim_middle",
+    "with_carry",
 ]

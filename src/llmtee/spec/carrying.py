@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -34,7 +34,7 @@ def carrying(vendor: Vendor[S]) -> Vendor[S]:
     return replace(
         vendor,
         render=partial(_render, vendor),
-        parse=partial(_parse, vendor),
+        parse=with_carry(vendor.parse, vendor.carry),
         shrink=partial(_shrink, vendor),
         free_form=vendor.free_form
         if vendor.carry is None
@@ -120,15 +120,21 @@ def _is_cut(text: str | None) -> bool:
 # ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _parse(vendor: Vendor[Any], payload: Any) -> list[Item]:
-    slot = vendor.carry
+def with_carry(
+    parse: Callable[[Any], list[Item]], slot: CarrySlot | None
+) -> Callable[[Any], list[Item]]:
+    """A vendor's own ``parse``, for its reader: takes carries off, reads the rest, and completes the items."""
+    return partial(_parse, parse, slot)
+
+
+def _parse(parse: Callable[[Any], list[Item]], slot: CarrySlot | None, payload: Any) -> list[Item]:
     if slot is None or not any(_carried(payload, slot)):
-        return vendor.parse(payload)
+        return parse(payload)
     rest = copy.deepcopy(payload)
     carries = list(_carried(rest, slot))
     for wire, _ in carries:
         _remove(wire, slot.path.split("."))
-    return _completed(vendor.parse(rest), carries)
+    return _completed(parse(rest), carries)
 
 
 def _carried(payload: Any, slot: CarrySlot) -> Iterator[tuple[Any, carry.Carry]]:

@@ -44,6 +44,11 @@ class Page:
     """How many items the whole history holds, as far as the vendor says so; an estimate, for progress."""
     notes: tuple[str, ...] = ()
     """What a user should know of this page, a sentence each, such as what a vendor no longer has."""
+    ended: tuple[str, ...] = ()
+    """Sessions that are known to have ended by now, as an event log knows it."""
+    again: int = 0
+    """How often this part was read in vain by now, since it did not add up: the driver waits a little before it asks
+    again, longer each time. A reader gives up after a few."""
 
 
 class Reader(Protocol):
@@ -57,6 +62,8 @@ class Reader(Protocol):
 
     def page(self, position: Position, exchanges: Sequence[Exchange]) -> Page:
         """Reads the answers, all of them successful (2xx), in the order of the requests.
+
+        A request that ``may_be_gone`` may have 404 and 410 instead.
 
         Raises:
             HistoryIncomplete: they do not add up.

@@ -96,6 +96,10 @@ def _cannot_shrink(item: WireItem, limit: int, settings: Any) -> WireItem | None
     return None
 
 
+def _as_it_is(item: Item | Supplement) -> Item | Supplement | None:
+    return item
+
+
 def _tell_nothing(payload: Any) -> str | None:
     return None
 
@@ -157,9 +161,16 @@ class Vendor(Generic[S]):
     is not asked for another vendor's `VendorRequest`."""
     read_supplement: Callable[[Any], Supplement] | None = None
     """The way back, from the body that ``supplement`` gave, for the ledger. Raises ``InputError``."""
+    amend: Callable[[Any, Any], Any] | None = None
+    """The body of an item, as ``render`` gave it, after a body that ``supplement`` gave was merged into it by the vendor;
+    ``None`` where that is about another item. For vendors where a supplement becomes part of what it is about, so that
+    only there it can be read again."""
     read: Callable[[S], Reader] | None = None
     """Reads its history back; ``None`` where the vendor has no API for that. Raises ``ConfigError`` where a setting that
     reading needs is missing."""
+    readable: Callable[[Item | Supplement], Item | Supplement | None] = _as_it_is
+    """What ``read`` gives of an item that ``parse`` read from what was written: less, where the vendor keeps what its API
+    does not give back; ``None`` where nothing of it comes. The same object where nothing is missing."""
     no_history: str = ""
     """Why there is no ``read``, and what to do instead, in a sentence or two."""
     check: Callable[[S], Request] | None = None

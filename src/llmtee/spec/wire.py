@@ -61,6 +61,11 @@ class Request:
     """What it carries, in the order in which ``judge`` answers."""
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    may_be_gone: bool = False
+    """Of a reader: whether 404 and 410 are answers, too, since what it asks for may have been deleted meanwhile."""
+
+    needs: str = ""
+    """Of a reader: what the key must be good for, said when it is refused."""
 
     @cached_property
     def content(self) -> bytes:

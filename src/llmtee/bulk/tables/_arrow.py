@@ -13,9 +13,7 @@ from llmtee.bulk._records import Raw
 from llmtee.bulk._source import Opened
 from llmtee.bulk.tables._table import Table
 from llmtee.errors import InputError, UsageError
-
-SCHEMA = b"llmtee.schema"
-"""The key in a table's metadata that names a schema of llmtee's own."""
+from llmtee.frames import schema_name
 
 _MOST_ROWS = 1024
 _BATCH = 1 << 23
@@ -151,12 +149,13 @@ def _broken(error: Exception, what: str, name: str, row: int) -> InputError:
 
 
 def _table(schema: Any, batches: Batches, name: str) -> Table:
-    own = (schema.metadata or {}).get(SCHEMA)
-    table = Table(list(schema.names), iter(()), typed=True, naive=_naive(schema))
-    if own is not None:
-        table.schema, table.batches = own.decode("utf-8", "replace"), batches
-    table.rows = _rows(batches, name)
-    return table
+    return Table(
+        list(schema.names),
+        _rows(batches, name),
+        typed=True,
+        naive=_naive(schema),
+        schema=schema_name(schema),
+    )
 
 
 def _naive(schema: Any) -> list[str]:

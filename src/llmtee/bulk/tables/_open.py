@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
-from llmtee.bulk._decoders import AUTO, Choice, Decoder, Detection, choice
 from llmtee.bulk._records import Raw
 from llmtee.bulk._source import Opened
 from llmtee.bulk.tables import _cells as cells
@@ -21,8 +20,10 @@ from llmtee.bulk.tables._rows import ExchangeDecoder, RowDecoder
 from llmtee.bulk.tables._table import Table
 from llmtee.bulk.tables._vocabulary import EXCHANGE, FIELDS
 from llmtee.bulk.tables.mapping import TableMapping
+from llmtee.decoders import AUTO, Choice, Decoder, Detection, choice
 from llmtee.errors import InputError, UsageError
-from llmtee.model import Item
+from llmtee.frames import item_of
+from llmtee.model import Item, SupplementBase
 from llmtee.spec import Traces
 
 TABLE = "table"
@@ -137,6 +138,9 @@ def _rows(
         if wrong := mapping.missing(table.columns):
             raise UsageError(f"{stream.label}: {wrong}")
         return Rows(table.rows, choice_by(mapping, format_name))
+    if table.schema is not None and (mapping is None or mapping.auto):
+        found = Detection("llmtee", f"the schema of the table is {table.schema}")
+        return Rows(table.rows, _Fixed(Decoder(own_items, single=False), found))
     if mapping is None and (format_name is not None or _holds_records(table)):
         _refuse_naive(stream, table)
         return Rows(_as_records(table.rows), choose)
@@ -146,6 +150,20 @@ def _rows(
     if mapping is None:
         raise UsageError(_needs_mapping(stream.label, table, proposal))
     return _accepted(stream, table, rows, mapping, proposal, format_name)
+
+
+def own_items(row: Any) -> list[Item]:
+    """The event or conversation in a row of a table with a schema of llmtee's own.
+
+    Raises:
+        InputError: it cannot be read, or is neither.
+    """
+    found = item_of(row)
+    if isinstance(found, SupplementBase):
+        raise InputError(
+            f"is neither an event nor a conversation, but of kind {found.kind}; llmtee.from_frame reads it"
+        )
+    return [found]
 
 
 def _accepted(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from llmtee.bulk._records import Raw
 from llmtee.errors import InputError
@@ -21,7 +20,5 @@ class Table:
     """Whether columns have types, or cells are text."""
     naive: Sequence[str] = ()
     """Columns of times without a zone."""
-    batches: Any = None
-    """Of a table with a schema of llmtee's own: its record batches, in place of ``rows``."""
     schema: str | None = None
-    """The schema's name and version, as ``llmtee.schema`` says in the table's metadata."""
+    """Which of llmtee's own schemas it has, as ``llmtee.schema`` says in its metadata."""

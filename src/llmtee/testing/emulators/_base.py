@@ -56,6 +56,7 @@ class Emulator:
         """Held while a handler runs."""
         self.on_request: Callable[[Received], None] | None = None
         """Called with each request after it was recorded, in the server's thread."""
+        self._between: Callable[[int], object] | None = None
         self._changed = threading.Condition(self.lock)
         self._requests: list[Received] = []
         self._script: deque[faults.Fault] = deque()
@@ -129,12 +130,22 @@ class Emulator:
         with self.lock:
             self._always = fault
 
+    def between_requests(self, change: Callable[[int], object] | None) -> None:
+        """Lets the vendor's data change while it is read: ``change`` is called between one request and the next.
+
+        It runs before each request but the first is acted upon, with the count of those before it, one at a time and
+        under `lock`; it may use `ask`, or reach for what the emulator stores. ``None`` ends it. What is counted are
+        the requests since the emulator was made or cleared.
+        """
+        with self.lock:
+            self._between = change
+
     def clear(self) -> None:
         """Forgets what arrived, what was stored, and all scripted faults."""
         with self.lock:
             self._requests.clear()
             self._script.clear()
-            self._always = None
+            self._always = self._between = None
             self.forget()
 
     def wait_for(self, predicate: Callable[[], bool], timeout: float = 10.0) -> bool:
@@ -292,6 +303,8 @@ class Emulator:
         if self.reads_gzip and call.headers.get("content-encoding") == "gzip":
             content = gzip.decompress(content)
         with self._changed:
+            if self._between is not None and self._requests:
+                self._between(len(self._requests))
             answer = self._react(call, content, fault)
             received = Received(
                 number=len(self._requests) + 1,

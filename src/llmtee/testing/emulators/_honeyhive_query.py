@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -34,7 +35,7 @@ def select(
     Args:
         events: what is stored.
         filters: ``[{"field": "metadata.cost", "operator": "is", "value": 1, "type": "number"}, …]``; all must hold.
-        start: ISO 8601; only events that start then or later.
+        start: ISO 8601; only events that start then or later. Those without a time are in no range.
         end: ISO 8601; only events that start then or earlier.
 
     Raises:
@@ -49,8 +50,8 @@ def select(
         event
         for event in events
         if all(_holds(event, wanted) for wanted in filters)
-        and (earliest is None or event.get("start_time", 0) >= earliest)
-        and (latest is None or event.get("start_time", 0) <= latest)
+        and (earliest is None or event.get("start_time", -math.inf) >= earliest)
+        and (latest is None or event.get("start_time", math.inf) <= latest)
     ]
     return sorted(found, key=lambda event: event.get("start_time", 0), reverse=True)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from llmtee import jsontext
 from llmtee.testing.emulators._base import Answer, Call, Emulator, Route
@@ -65,6 +65,9 @@ class InkeepEmulator(Emulator):
         self.max_bytes = max_bytes
         self.web_key = f"{self.key}-web"
         """The key of a Web integration."""
+        self.order: Literal["created", "newest", "changed"] = "created"
+        """Of the list of conversations, which is not documented: as they came, by ``createdAt`` from the newest, or by
+        ``updatedAt`` from the last changed, so that a write moves what was read and what was not."""
         self.forget()
 
     def forget(self) -> None:
@@ -113,7 +116,7 @@ class InkeepEmulator(Emulator):
         return Answer(200, stored)
 
     def list_conversations(self, call: Call) -> Answer:
-        """``GET /conversations``: ``limit`` (20, at most 100) and ``offset`` (0), in order of creation."""
+        """``GET /conversations``: ``limit`` (20, at most 100) and ``offset`` (0), in `order`."""
         if self._is_web(call):
             return self._forbidden()
         page = self._page(call, 20)
@@ -121,6 +124,9 @@ class InkeepEmulator(Emulator):
             return page
         offset, limit = page
         found = list(self.conversations.values())
+        if self.order != "created":
+            time = "createdAt" if self.order == "newest" else "updatedAt"
+            found.sort(key=lambda one: dt.datetime.fromisoformat(one[time]), reverse=True)
         shown = found[offset : offset + limit]
         return Answer(
             200,

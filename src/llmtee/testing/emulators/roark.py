@@ -69,6 +69,7 @@ class RoarkEmulator(Emulator):
         """In the order in which they came."""
         self.agents: list[dict[str, Any]] = []
         """Found by id, custom id or exact name, else created: ``id``, ``customId``, ``name``, ``projectId``."""
+        self._created = 0
 
     # ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -100,8 +101,9 @@ class RoarkEmulator(Emulator):
 
     def _record(self, body: Mapping[str, Any], project: str, agents: list[str]) -> dict[str, Any]:
         now = _iso(dt.datetime.now(dt.UTC))
+        self._created += 1
         return {
-            "id": _uuid("chat", len(self.chats) + 1),
+            "id": _uuid("chat", self._created),
             "projectId": project,
             "organizationId": _uuid("organization", 1),
             "startTimestamp": _iso(_time(body["startTimestamp"])),
@@ -158,17 +160,16 @@ class RoarkEmulator(Emulator):
         field = _SORT_FIELDS[sort_by]
         records = [chat.record for chat in self.chats if chat.record["projectId"] == project]
         # The ids count upwards, so they settle what was created within one millisecond.
-        records.sort(
-            key=lambda record: (record[field] or "", record["id"]), reverse=direction == "desc"
-        )
-        start = 0
+        records.sort(key=lambda record: _place(record, field), reverse=direction == "desc")
+        left = records
         if "after" in call.query:
-            places = {_cursor(record, field): i for i, record in enumerate(records)}
-            if call.query["after"] not in places:
+            after = _after(call.query["after"])
+            if after is None:
                 return self.refuse(400, "after: is not a cursor of this list")
-            start = places[call.query["after"]] + 1
-        page = records[start : start + int(limit)]
-        more = start + len(page) < len(records)
+            # The place stays when the chat that it names was deleted.
+            left = [one for one in records if _is_behind(_place(one, field), after, direction)]
+        page = left[: int(limit)]
+        more = len(page) < len(left)
         pagination = {
             "total": len(records),
             "hasMore": more,
@@ -317,9 +318,27 @@ def _offset(start: str, time: str | None) -> int | None:
     return None if time is None else (_time(time) - _time(start)) // dt.timedelta(milliseconds=1)
 
 
+def _place(record: Mapping[str, Any], field: str) -> tuple[Any, str]:
+    """What a list is sorted by."""
+    return record[field] or "", record["id"]
+
+
+def _is_behind(place: tuple[Any, str], after: tuple[Any, str], direction: str) -> bool:
+    return place > after if direction == "asc" else place < after
+
+
 def _cursor(record: Mapping[str, Any], field: str) -> str:
     value = {"sortValue": record[field], "id": record["id"]}
     return base64.b64encode(json.dumps(value).encode()).decode()
+
+
+def _after(cursor: str) -> tuple[Any, str] | None:
+    """The place that a cursor names; ``None`` where it is none."""
+    try:
+        value = json.loads(base64.b64decode(cursor, validate=True))
+        return value["sortValue"] or "", value["id"]
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _uuid(kind: str, number: int) -> str:

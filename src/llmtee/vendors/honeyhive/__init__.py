@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from llmtee.spec import CarrySlot, RetryPolicy, Vendor
+from llmtee.spec import RetryPolicy, Vendor
+from llmtee.vendors.honeyhive.answers import CARRY
 from llmtee.vendors.honeyhive.detect import detect
-from llmtee.vendors.honeyhive.metadata import CARRY_KEY
 from llmtee.vendors.honeyhive.pack import LIMITS, pack
 from llmtee.vendors.honeyhive.parse import parse
+from llmtee.vendors.honeyhive.read import read
+from llmtee.vendors.honeyhive.readable import readable
 from llmtee.vendors.honeyhive.render import FREE_FORM, REASONS, render
 from llmtee.vendors.honeyhive.settings import HoneyHive
 from llmtee.vendors.honeyhive.shrink import shrink
 from llmtee.vendors.honeyhive.transport import auth, capabilities, check, judge
-from llmtee.vendors.honeyhive.update import read_supplement, supplement
+from llmtee.vendors.honeyhive.update import amended, read_supplement, supplement
 
 VENDOR = Vendor(
     name="honeyhive",
@@ -32,11 +34,14 @@ VENDOR = Vendor(
     parse=parse,
     detect=detect,
     free_form=FREE_FORM,
-    carry=CarrySlot(f"metadata.{CARRY_KEY}", items=("", "[]", "event", "events[]")),
+    carry=CARRY,
     reasons=REASONS,
     shrink=shrink,
     supplement=supplement,
     read_supplement=read_supplement,
+    amend=amended,
+    read=read,
+    readable=readable,
     check=check,
 )
 

@@ -169,7 +169,7 @@ def _unpacked(value: Mapping[str, Any], key: str) -> Any:
 
 def _facts(raw: Mapping[str, Any], parked: Parked, prefix: str) -> dict[str, Any]:
     trace_id = parked.take("trace_id")
-    started, ended = (_time(raw, key, prefix) for key in ("start_time", "end_time"))
+    started, ended = (time_of(raw, key, prefix) for key in ("start_time", "end_time"))
     left_of_person = parked.take("person", person.is_left) or {}
     return {
         **_ids(raw, parked, trace_id, prefix),
@@ -214,7 +214,8 @@ def _ids(
     return {"id": found_id, "session": session, "parent": parent}
 
 
-def _time(raw: Mapping[str, Any], key: str, prefix: str) -> dt.datetime | None:
+def time_of(raw: Mapping[str, Any], key: str, prefix: str) -> dt.datetime | None:
+    """A time of an event: milliseconds, or text."""
     value = raw.get(key)
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):

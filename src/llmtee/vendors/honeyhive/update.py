@@ -91,6 +91,18 @@ def _with_words(said: Mapping[str, Any], feedback: Mapping[str, Any]) -> Annotat
     return Annotation.model_validate({**said, **own, "feedback": rest})
 
 
+def amended(body: Any, update: Any) -> Any:
+    """An event's body after an update; ``None`` where that is of another event."""
+    if body["event_id"] != update["event_id"]:
+        return None
+    merged = {
+        key: {**(body.get(key) or {}), **update[key]}
+        for key in ("feedback", "metrics", "metadata")
+        if key in update
+    }
+    return {**body, **merged, **({"outputs": update["outputs"]} if "outputs" in update else {})}
+
+
 def is_update(item: WireItem) -> bool:
     """Whether an item is an update, and no event."""
     return bool(item.context.get("update"))

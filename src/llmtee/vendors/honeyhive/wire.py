@@ -101,13 +101,29 @@ class Api:
     single_session: str
     """The field that says that a batch holds one session."""
     read_path: str
+    since: str
+    """The field of ``dateRange`` that says from when, in ISO 8601; inclusive, as is the other."""
+    until: str
+    counts: tuple[str, ...]
+    """The fields of a read answer, one of which says how many events there are."""
 
 
 UPDATE_PATH: Final = "/events"
 """Where the legacy API updates an event; v1 has the event's id in the path."""
 
-LEGACY: Final = Api("/events/batch", "is_single_session", "/v1/events/export")
-V1: Final = Api("/v1/events/batch", "single_session", "/v1/events/search")
+LEGACY: Final = Api(
+    "/events/batch",
+    "is_single_session",
+    "/v1/events/export",
+    "$gte",
+    "$lte",
+    ("totalEvents", "count"),
+)
+V1: Final = Api(
+    "/v1/events/batch", "single_session", "/v1/events/search", "start_time", "end_time", ("count",)
+)
+MAX_PAGE: Final = 1000
+"""Events that one answer of either API may hold; the legacy one allows more."""
 
 EVENT_FIELDS: Final = frozenset(Event.__annotations__)
 V1_FIELDS: Final = EVENT_FIELDS - {"project"}

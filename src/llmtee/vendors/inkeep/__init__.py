@@ -5,10 +5,11 @@ Source of the facts: the seed page *Log Conversation* and the vendor's own TypeS
 
 from __future__ import annotations
 
-from llmtee.spec import CarrySlot, Limits, RetryPolicy, Vendor
+from llmtee.spec import Limits, RetryPolicy, Vendor
 from llmtee.vendors.inkeep.detect import detect
-from llmtee.vendors.inkeep.feedback import read_supplement, supplement
+from llmtee.vendors.inkeep.feedback import read_supplement, readable, supplement
 from llmtee.vendors.inkeep.parse import parse
+from llmtee.vendors.inkeep.read import CARRY, read
 from llmtee.vendors.inkeep.render import render
 from llmtee.vendors.inkeep.settings import Inkeep
 from llmtee.vendors.inkeep.shrink import shrink
@@ -37,7 +38,7 @@ VENDOR: Vendor[Inkeep] = Vendor(
     parse=parse,
     detect=detect,
     free_form=("properties", "messages[].properties"),
-    carry=CarrySlot("properties.llmtee.carry", items=("", "[]", "conversations[]")),
+    carry=CARRY,
     reasons={
         "agents": "Inkeep has no agents; name and version stand in properties",
         "tool_runs": "Inkeep has no tool runs; they stand with the results, or in properties.toolRuns",
@@ -50,5 +51,7 @@ VENDOR: Vendor[Inkeep] = Vendor(
     shrink=shrink,
     supplement=supplement,
     read_supplement=read_supplement,
+    read=read,
+    readable=readable,
     check=check,
 )

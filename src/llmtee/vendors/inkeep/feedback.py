@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from llmtee.errors import InputError
 from llmtee.jsonfields import as_list, as_object
-from llmtee.model import Annotation, Reason, Supplement, conversation_id
+from llmtee.model import Annotation, Item, Reason, Supplement, conversation_id
 from llmtee.model.times import to_iso
 from llmtee.spec import Exchange, Request, Retry, Unauthorised, Verdict, WireItem
 from llmtee.vendors.inkeep.notes import Notes
@@ -90,6 +90,11 @@ def read_supplement(body: Any) -> Annotation:
         "person": decode_person(body.get("userProperties"), "userProperties"),
     }
     return _built(whole)
+
+
+def readable(item: Item | Supplement) -> Item | Supplement | None:
+    """What Inkeep's API gives back: conversations and feedback, and no usage events."""
+    return None if isinstance(item, Annotation) and item.rating is None else item
 
 
 def request(item: WireItem) -> Request | None:

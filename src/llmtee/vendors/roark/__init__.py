@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from llmtee.spec import CarrySlot, Limits, RetryPolicy, Vendor
+from llmtee.spec import Limits, RetryPolicy, Vendor
 from llmtee.vendors.roark.detect import detect
 from llmtee.vendors.roark.parse import parse
+from llmtee.vendors.roark.read import CARRY, read
+from llmtee.vendors.roark.readable import readable
 from llmtee.vendors.roark.render import REASONS, render
 from llmtee.vendors.roark.settings import Roark
 from llmtee.vendors.roark.shrink import shrink
@@ -31,9 +33,11 @@ VENDOR = Vendor(
     parse=parse,
     detect=detect,
     free_form=("properties",),
-    carry=CarrySlot("properties.llmtee", items=("", "data", "data[]", "chat", "chat.data")),
+    carry=CARRY,
     reasons=REASONS,
     shrink=shrink,
+    read=read,
+    readable=readable,
     check=check_request,
 )
 

@@ -1,1 +1,0 @@
-"""Events and conversations as Arrow tables, pandas and polars frames."""

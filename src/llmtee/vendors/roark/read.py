@@ -1,0 +1,237 @@
+"""Roark's history: its chats from the oldest on, and the transcript of each.
+
+A list of chats says nothing of their messages, so a page takes two steps: its list, and then the same list again with
+one transcript for each of its chats. What a page's position holds stays a list of ids that way. Source: the public
+pages on ``GET /v1/chat`` and ``GET /v1/chat/{id}/transcript``, November 2026.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from llmtee.errors import HistoryIncomplete, InputError
+from llmtee.jsonfields import as_count, as_list, as_object, as_text, join, text_or_none
+from llmtee.model import Item
+from llmtee.model.times import parse_time
+from llmtee.spec import CarrySlot, Exchange, Page, Position, Reader, Request, Window, with_carry
+from llmtee.vendors.roark import wire
+from llmtee.vendors.roark.parse import parse
+from llmtee.vendors.roark.settings import Roark
+
+CARRY: Final = CarrySlot("properties.llmtee", items=("", "data", "data[]", "chat", "chat.data"))
+
+PAGE_SIZE: Final = 50
+"""Chats of a page: so many transcripts are read in one step."""
+_LARGEST_PAGE: Final = 100
+_GONE: Final = (404, 410)
+_AGAIN: Final = "try again later, or ask the vendor"
+_NOT_READ: Final = "Roark does not give back tool invocations, prompts and the languages of messages: they stay there"
+_decode = with_carry(parse, CARRY)
+
+
+def read(settings: Roark) -> Reader:
+    """Reads chats by the time at which they started. ``max_items`` is the chats of a page, 100 at most."""
+    return _Reader(min(settings.max_items or PAGE_SIZE, _LARGEST_PAGE))
+
+
+class _Reader:
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def start(self, window: Window) -> Position:
+        since = None if window.since is None else window.since.isoformat()
+        return {
+            "since": since,
+            "until": window.until.isoformat(),
+            "after": None,
+            "chats": None,
+            "seen": 0,
+            "fewest": None,
+            "passed": 0,
+            "edge": None,
+        }
+
+    def requests(self, position: Position) -> Sequence[Request]:
+        query = {"limit": str(self._size), "sortBy": "createdAt", "sortDirection": "asc"}
+        if position["after"] is not None:
+            query["after"] = position["after"]
+        listing = Request("GET", wire.CHAT_PATH, query=query)
+        return [listing, *map(_transcript_request, position["chats"] or ())]
+
+    def page(self, position: Position, exchanges: Sequence[Exchange]) -> Page:
+        listing = _Listing(exchanges[0])
+        if position["chats"] is None:
+            return self._listed(position, listing)
+        return self._read(position, listing, exchanges[1:])
+
+    def _listed(self, position: Position, listing: _Listing) -> Page:
+        """The first step: which chats there are."""
+        edge = _edge(position["edge"], listing.chats)
+        chosen = [chat["id"] for chat in listing.chats if _is_inside(chat, position)]
+        fewest = min(listing.total, position["fewest"] or listing.total)
+        seen = position["seen"] + len(listing.chats)
+        cursor = listing.cursor(position["after"])
+        if cursor is None and seen < fewest:
+            raise HistoryIncomplete(
+                f"Roark's list of chats ends after {seen}, though there are {fewest}: {_AGAIN}"
+            )
+        where: dict[str, Any] = {
+            **position,
+            "seen": seen,
+            "fewest": fewest,
+            "passed": position["passed"] + len(listing.chats) - len(chosen),
+            "edge": edge,
+            "cursor": cursor,
+        }
+        if chosen:
+            return Page(items=(), next={**where, "chats": chosen}, total=listing.total)
+        return Page(
+            items=(),
+            next=_following(where),
+            total=listing.total,
+            notes=_last_notes(where),
+        )
+
+    def _read(self, position: Position, listing: _Listing, transcripts: Sequence[Exchange]) -> Page:
+        """The second step: the chats with their transcripts."""
+        chats = {chat["id"]: chat for chat in listing.chats}
+        items: list[Item] = []
+        notes = [] if position["after"] else [_NOT_READ]
+        for own, exchange in zip(position["chats"], transcripts, strict=True):
+            missing = exchange.status in _GONE
+            if own not in chats:
+                # Whether its transcript came or not: what nobody can read any more cannot be told from the list.
+                notes.append(f"chat {own} was deleted while the history was read")
+                continue
+            if missing:
+                notes.append(
+                    f"Roark has no transcript of chat {own} ({exchange.status}): its messages are not there"
+                )
+            items.append(_conversation(chats[own], {} if missing else exchange.json, own))
+        return Page(
+            items=tuple(items),
+            next=_following(position),
+            total=listing.total,
+            notes=(*notes, *_last_notes(position)),
+        )
+
+
+def _following(position: Position) -> Position | None:
+    if position["cursor"] is None:
+        return None
+    where = {key: value for key, value in position.items() if key != "cursor"}
+    return {**where, "after": position["cursor"], "chats": None}
+
+
+def _last_notes(position: Position) -> tuple[str, ...]:
+    if position["cursor"] is None and position["passed"]:
+        return (f"{position['passed']} chats lie outside of the time that is read",)
+    return ()
+
+
+def _transcript_request(chat: str) -> Request:
+    path = f"{wire.CHAT_PATH}/{quote(chat, safe='')}/transcript"
+    return Request("GET", path, may_be_gone=True)
+
+
+# ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Listing:
+    """One answer of ``GET /v1/chat``."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        raw = as_object(exchange.json, "")
+        paging = as_object(raw.get("pagination") or {}, "pagination")
+        listed = as_list(raw.get("data"), "data")
+        total = as_count(paging.get("total"), "pagination.total")
+        if "data" not in raw or total is None:
+            missing = "pagination.total" if "data" in raw else "data"
+            raise HistoryIncomplete(
+                f"Roark's list of chats has no {missing}, so it cannot be told whether all are there: "
+                "is base_url Roark's?"
+            )
+        self.chats = [as_object(chat, f"data[{i}]") for i, chat in enumerate(listed)]
+        for i, chat in enumerate(self.chats):
+            as_text(chat.get("id"), f"data[{i}].id")
+        self.total = total
+        self._more = paging.get("hasMore")
+        self._cursor = text_or_none(paging.get("nextCursor"), "pagination.nextCursor")
+
+    def cursor(self, used: str | None) -> str | None:
+        """Of the next page; ``None`` at the end."""
+        if not isinstance(self._more, bool):
+            raise HistoryIncomplete(
+                f"Roark's list of chats does not say whether there are more (hasMore): {_AGAIN}"
+            )
+        if not self._more:
+            return None
+        if not self._cursor:
+            raise HistoryIncomplete(
+                f"Roark says that there are more chats, and gives no nextCursor to read them by: {_AGAIN}"
+            )
+        if self._cursor == used:
+            raise HistoryIncomplete(
+                f"Roark's list of chats gives the same nextCursor again, {used!r}: {_AGAIN}"
+            )
+        if not self.chats:
+            raise HistoryIncomplete(
+                f"Roark gave a page without chats, and says that there are more: {_AGAIN}"
+            )
+        return self._cursor
+
+
+def _edge(before: Any, chats: Sequence[Mapping[str, Any]]) -> Any:
+    """The newest ``createdAt`` that was listed, and the ids of the chats that were created at that very time.
+
+    Raises:
+        HistoryIncomplete: a chat comes again, or the chats are not sorted as they were asked for.
+    """
+    at, ids = (None, []) if before is None else (before["at"], list(before["ids"]))
+    latest = parse_time(at)
+    for i, chat in enumerate(chats):
+        created = _time(chat, "createdAt", f"data[{i}]")
+        if created is None:
+            raise InputError(
+                "is missing; Roark's chats are read in this order", path=f"data[{i}].createdAt"
+            )
+        if latest is not None and created < latest:
+            raise HistoryIncomplete(
+                f"Roark's list of chats is not sorted by createdAt, as was asked for: chat {chat['id']} comes "
+                f"behind a newer one, so it cannot be told what was read: {_AGAIN}"
+            )
+        if created == latest and chat["id"] in ids:
+            raise HistoryIncomplete(
+                f"Roark's list of chats has chat {chat['id']} a second time: {_AGAIN}"
+            )
+        if created != latest:
+            latest, ids, at = created, [], chat["createdAt"]
+        ids.append(chat["id"])
+    return None if at is None else {"at": at, "ids": ids}
+
+
+def _time(chat: Mapping[str, Any], key: str, path: str) -> dt.datetime | None:
+    try:
+        return parse_time(chat.get(key))
+    except ValueError as error:
+        raise InputError(str(error), path=join(path, key)) from None
+
+
+def _is_inside(chat: Mapping[str, Any], position: Position) -> bool:
+    place = f"chat {chat['id']}"
+    began = _time(chat, "startTimestamp", place) or _time(chat, "createdAt", place)
+    since, until = position["since"], dt.datetime.fromisoformat(position["until"])
+    return began is None or (
+        began < until and (since is None or began >= dt.datetime.fromisoformat(since))
+    )
+
+
+def _conversation(chat: Mapping[str, Any], transcript: Any, own: str) -> Item:
+    try:
+        (item,) = _decode({"chat": chat, "transcript": as_object(transcript, "transcript")})
+    except InputError as error:
+        raise InputError(error.reason, path=f"chat {own}: {error.path}") from None
+    return item
