@@ -12,6 +12,7 @@ from typing import Any
 
 from llmtee import registry
 from llmtee._data_files import data_dir
+from llmtee.bulk import tables
 from llmtee.formats.conventions import CONVENTIONS, Convention
 from llmtee.model import MediaPart, Message, ModelCall, Step, ToolRun, Usage
 from llmtee.model.flags import FLAGS
@@ -33,6 +34,7 @@ def blocks() -> dict[str, Callable[[], Iterator[str]]]:
         "events": lambda: _fields(ModelCall, ToolRun, Step),
         "messages": lambda: _fields(Message, MediaPart),
         "counts": lambda: _fields(Usage),
+        "columns": _columns,
     }
 
 
@@ -51,6 +53,16 @@ def filled(text: str) -> str:
 def row(*cells: str) -> str:
     """A row of a table."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _columns() -> Iterator[str]:
+    """The fields that a column of a table can fill."""
+    yield row("field", "what it is")
+    yield "|---|---|"
+    for name, field in tables.FIELDS.items():
+        yield row(f"`{name}`", field.about)
+    for name, field in tables.OPEN.items():
+        yield row(f"`{name}.…`", field.about)
 
 
 # ── formats ─────────────────────────────────────────────────────────────────────────────────────────────────────

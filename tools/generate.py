@@ -35,7 +35,7 @@ def generated() -> dict[str, str]:
         "docs/vendors.md": "\n".join([*_vendors_page(), ""]),
         **{
             name: formats_page.filled((ROOT / name).read_text(encoding="utf-8"))
-            for name in ("docs/formats.md", "docs/model.md")
+            for name in ("docs/formats.md", "docs/model.md", "docs/tables.md")
         },
     }
 

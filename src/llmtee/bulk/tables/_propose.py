@@ -72,7 +72,7 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
             "user_prompt",
             "request_text",
         ),
-        *("human", "input_text", "message_in", "frage"),
+        *("human", "input_text", "message_in"),
     ),
     "output": (
         *(
@@ -121,7 +121,7 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
             "date",
             "datetime",
         ),
-        *("when", "start", "ts", "sent_at", "zeitpunkt", "datum"),
+        *("when", "start", "ts", "sent_at", "asked_at", "start_date"),
     ),
     "ended_at": ("ended_at", "end_time", "ended", "completed_at", "finished_at", "end"),
     "duration_ms": ("duration_ms", "latency_ms", "elapsed_ms", "response_time_ms"),
