@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from llmtee.bulk._convert import Report, convert
+from llmtee.bulk._convert import convert
 from llmtee.bulk._decoders import Detection, detect
 from llmtee.bulk._read import read
 from llmtee.bulk._records import LETTER
 from llmtee.bulk._sink import open_sink
+from llmtee.bulk._tally import Progress, Report
+from llmtee.bulk._trail import Unfinished, unfinished
 
-__all__ = ["LETTER", "Detection", "Report", "convert", "detect", "open_sink", "read"]
+__all__ = [
+    "LETTER",
+    "Detection",
+    "Progress",
+    "Report",
+    "Unfinished",
+    "convert",
+    "detect",
+    "open_sink",
+    "read",
+    "unfinished",
+]

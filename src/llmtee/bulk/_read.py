@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from llmtee.bulk._decoders import AUTO, Choice, Detection, choice, placed
-from llmtee.bulk._identity import Repetitions
+from llmtee.bulk._identity import Repetitions, claim, renamed
 from llmtee.bulk._records import Raw, records
 from llmtee.bulk._source import Place, Source, name_of, open_lines, places
 from llmtee.bulk._traces import OpenTraces
@@ -77,7 +77,8 @@ def _items(
             if how.traces:
                 items = list(traces.add(how.traces, parts))
             for item in items:
-                yield repetitions.told_apart(item, raw.value, single=how.single)
+                claimed = claim(item, raw.value, single=how.single)
+                yield renamed(item, repetitions.ordinal(claimed))
     yield from traces.rest()
 
 

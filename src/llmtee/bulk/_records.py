@@ -42,14 +42,29 @@ def records(lines: Iterable[Line], source: str) -> Iterator[Raw | InputError]:
     A list, in a line or as the whole document, holds a record in each of its entries.
     """
     rest = iter(lines)
-    head = [*_upto_filled(rest)]
-    if head and _may_open_document(head[-1]):
-        follows = [*_upto_filled(rest)]
-        if _is_document(head[-1], follows[-1] if follows else None):
-            yield from _document([*head, *follows, *rest], source)
-            return
-        head += follows
-    for number, text in chain(head, rest):
+    head: list[Line] = []
+    whole = opens_document(rest, head)
+    yield from (document if whole else in_lines)(chain(head, rest), source)
+
+
+def opens_document(lines: Iterator[Line], head: list[Line]) -> bool:
+    """Whether the first lines of a source begin one JSON document over many lines, and are not JSON Lines.
+
+    Args:
+        lines: of the source, from the first.
+        head: gets the lines that had to be looked at, up to the second that is not blank.
+    """
+    head += _upto_filled(lines)
+    if not head or not _may_open_document(head[-1]):
+        return False
+    first, seen = head[-1], len(head)
+    head += _upto_filled(lines)
+    return _is_document(first, head[-1] if len(head) > seen else None)
+
+
+def in_lines(lines: Iterable[Line], source: str) -> Iterator[Raw | InputError]:
+    """The records of JSON Lines, or of any part of them."""
+    for number, text in lines:
         if isinstance(text, InputError):
             yield text
         elif text := text.rstrip():  # a line cut short must not seem to go on into its own end
@@ -96,7 +111,9 @@ def _line(number: int, text: str, source: str) -> Iterator[Raw | InputError]:
         yield from _entries(value, number)
 
 
-def _document(lines: list[Line], source: str) -> Iterator[Raw | InputError]:
+def document(lines: Iterable[Line], source: str) -> Iterator[Raw | InputError]:
+    """The records of one JSON document; all of it has to fit into memory."""
+    lines = [*lines]
     broken = next((text for _, text in lines if isinstance(text, InputError)), None)
     if broken is not None:
         yield broken

@@ -8,7 +8,7 @@ import io
 import os
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -49,6 +49,67 @@ def name_of(place: Place) -> str:
     return name if isinstance(name, str) else "stream"
 
 
+class Unpacked:
+    """The bytes of one source as they are without packing, line by line.
+
+    Args:
+        name: what errors call the source.
+        stream: where they are read; binary, with ``readline`` and, for `skip`, ``seek``.
+        raw: the file under it, which says how far it was read.
+    """
+
+    def __init__(self, name: str, stream: Any, raw: Any = None) -> None:
+        self.name, self._stream, self._raw = name, stream, raw
+
+    def skip(self, offset: int) -> None:
+        """Goes to a place, counted in bytes without packing.
+
+        Raises:
+            InputError: it cannot be read that far.
+        """
+        try:
+            self._stream.seek(offset)
+        except _READ_ERRORS as error:
+            raise _unreadable(error, self.name, None) from None
+
+    def lines(self, first: int = 1) -> Iterator[bytes]:
+        """The lines from here on, each with its end.
+
+        Args:
+            first: the number of the next line.
+
+        Raises:
+            InputError: the source cannot be read or unpacked any further; it names the line.
+        """
+        read = self._stream.readline
+        for number in count(first):
+            try:
+                line = read()
+            except UnicodeDecodeError as error:
+                reason = f"is not {error.encoding} text"
+                raise InputError(reason, source=self.name, line=number) from None
+            except _READ_ERRORS as error:
+                raise _unreadable(error, self.name, number) from None
+            if not line:
+                return
+            # A lone surrogate is refused where the line is decoded, and costs only this line.
+            yield line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
+
+    def done(self) -> int | None:
+        """Bytes of the file that were read so far, packed as they are; ``None`` for what is no file."""
+        return None if self._raw is None else self._raw.tell()
+
+
+def numbered(lines: Iterable[bytes], source: str, first: int = 1) -> Iterator[Line]:
+    """Lines as text, numbered, without a byte order mark; an error in the place of one that is not UTF-8."""
+    for number, line in enumerate(lines, first):
+        try:
+            yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            reason = f"is not UTF-8 at byte {error.start + 1}: {error.reason}"
+            yield number, InputError(reason, source=source, line=number)
+
+
 @contextmanager
 def open_lines(place: Place) -> Iterator[Iterator[Line]]:
     """The lines of a source, numbered from 1, without a byte order mark. A stream that was open stays open.
@@ -56,20 +117,33 @@ def open_lines(place: Place) -> Iterator[Iterator[Line]]:
     Raises:
         InputError: the source cannot be opened, read or unpacked, or is no text.
     """
+    with open_bytes(place) as unpacked:
+        yield numbered(unpacked.lines(), unpacked.name)
+
+
+@contextmanager
+def open_bytes(place: Place) -> Iterator[Unpacked]:
+    """The bytes of a source, unpacked. A stream that was open stays open.
+
+    Raises:
+        InputError: the source cannot be opened, or is no text.
+    """
     name = name_of(place)
     if isinstance(place, str | os.PathLike) and place != "-":
-        with _open(Path(place), name) as file:
-            yield _byte_lines(file, name)
+        with _open(Path(place), name) as file, _unpacked(file, name) as unpacked:
+            yield Unpacked(name, unpacked, file)
         return
     stream: Any = sys.stdin.buffer if place == "-" else place
     if isinstance(stream.read(0), str):
-        yield _text_lines(stream, name)
+        yield Unpacked(name, stream)
     elif hasattr(stream, "peek"):
-        yield _byte_lines(stream, name)
+        with _unpacked(stream, name) as opened:
+            yield Unpacked(name, opened)
     else:
         buffered = io.BufferedReader(stream)
         try:
-            yield _byte_lines(buffered, name)
+            with _unpacked(buffered, name) as opened:
+                yield Unpacked(name, opened)
         finally:
             buffered.detach()  # or it would close the caller's stream
 
@@ -85,12 +159,15 @@ def _open(path: Path, name: str) -> Any:
         raise InputError(f"cannot be opened: {error}", source=name) from None
 
 
-def _byte_lines(stream: Any, name: str) -> Iterator[Line]:
-    if _peek(stream, name).startswith(_GZIP):
-        with gzip.open(stream) as unpacked:
-            yield from _decoded(unpacked, name)
-    else:
-        yield from _decoded(stream, name)
+@contextmanager
+def _unpacked(stream: Any, name: str) -> Iterator[Any]:
+    if not _peek(stream, name).startswith(_GZIP):
+        _refuse_binary(_peek(stream, name), name)
+        yield stream
+        return
+    with gzip.open(stream) as unpacked:
+        _refuse_binary(_peek(unpacked, name), name)
+        yield unpacked
 
 
 def _peek(stream: Any, name: str) -> bytes:
@@ -98,22 +175,6 @@ def _peek(stream: Any, name: str) -> bytes:
         return bytes(stream.peek(_SNIFF)[:_SNIFF])
     except _READ_ERRORS as error:
         raise _unreadable(error, name, 1) from None
-
-
-def _decoded(stream: Any, name: str) -> Iterator[Line]:
-    _refuse_binary(_peek(stream, name), name)
-    for number in count(1):
-        try:
-            line = stream.readline()
-        except _READ_ERRORS as error:
-            raise _unreadable(error, name, number) from None
-        if not line:
-            return
-        try:
-            yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            reason = f"is not UTF-8 at byte {error.start + 1}: {error.reason}"
-            yield number, InputError(reason, source=name, line=number)
 
 
 def _refuse_binary(head: bytes, name: str) -> None:
@@ -129,18 +190,7 @@ def _refuse_binary(head: bytes, name: str) -> None:
         raise InputError(_NOT_TEXT, source=name)
 
 
-def _text_lines(stream: Any, name: str) -> Iterator[Line]:
-    for number in count(1):
-        try:
-            line = stream.readline()
-        except UnicodeDecodeError as error:
-            raise InputError(f"is not {error.encoding} text", source=name, line=number) from None
-        if not line:
-            return
-        yield number, line.removeprefix("\ufeff") if number == 1 else line
-
-
-def _unreadable(error: BaseException, name: str, line: int) -> InputError:
+def _unreadable(error: BaseException, name: str, line: int | None) -> InputError:
     if isinstance(error, EOFError):
         return InputError("the gzip data is cut short", source=name, line=line)
     return InputError(f"cannot be read: {error}", source=name, line=line)
