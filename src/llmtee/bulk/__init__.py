@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmtee.bulk._convert import convert
+from llmtee.bulk._convert import SESSION_LIMIT, convert
 from llmtee.bulk._decoders import Detection, detect
 from llmtee.bulk._read import read
 from llmtee.bulk._records import LETTER
@@ -12,6 +12,7 @@ from llmtee.bulk._trail import Unfinished, unfinished
 
 __all__ = [
     "LETTER",
+    "SESSION_LIMIT",
     "Detection",
     "Progress",
     "Report",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import sys
@@ -69,7 +68,7 @@ class Processes:
     def __init__(self, job: Job, count: int) -> None:
         self._job, self._count = _travelling(job), count
         self._idle: list[_Worker] = []
-        self._busy: dict[Connection, tuple[_Worker, _Slot]] = {}
+        self._busy: dict[Connection, tuple[_Worker, _Slot | None]] = {}
 
     def results(self, tasks: Iterable[T], resolve: Resolve) -> Iterator[tuple[T, Result]]:
         """Each task with its result, in order."""
@@ -77,9 +76,13 @@ class Processes:
         following = next(rest, None)
         slots: deque[_Slot] = deque()
         while slots or following is not None:
-            while following is not None and len(slots) <= 2 * self._count and self._free():
+            while following is not None and self._idle and len(slots) <= 2 * self._count:
                 slots.append(self._given(following))
                 following = next(rest, None)
+            if following is not None and not self._idle and len(self._busy) < self._count:
+                worker = _Worker(self._job)
+                self._busy[worker.connection] = (worker, None)
+                continue  # the next is started while this one imports what it needs
             self._hear()
             for slot in slots:
                 if slot.claims is None and slot.result is None:
@@ -98,12 +101,8 @@ class Processes:
             worker.close()
         self._idle, self._busy = [], {}
 
-    def _free(self) -> bool:
-        return bool(self._idle) or len(self._busy) < self._count
-
     def _given(self, task: Any) -> _Slot:
-        worker = self._idle.pop() if self._idle else _Worker(self._job)
-        slot = _Slot(task)
+        worker, slot = self._idle.pop(), _Slot(task)
         self._busy[worker.connection] = (worker, slot)
         worker.send(task)
         return slot
@@ -113,16 +112,21 @@ class Processes:
         for connection in wait([*self._busy]):
             worker, slot = self._busy[connection]  # type: ignore[index]
             match worker.receive():
-                case ("claims", data):
+                case ("claims", data) if slot is not None:
                     slot.claims, slot.worker = array("q", data), worker
-                case ("result", result):
+                case ("result", result) if slot is not None:
                     slot.result = result
-                    del self._busy[worker.connection]
-                    self._idle.append(worker)
+                    self._rest(worker)
+                case ("ready", _):
+                    self._rest(worker)
                 case ("refused", reason):
                     raise UsageError(f"workers cannot be given this: {reason}")
                 case (_, trace):
                     raise RuntimeError(f"in a worker process:\n{trace}")
+
+    def _rest(self, worker: _Worker) -> None:
+        del self._busy[worker.connection]
+        self._idle.append(worker)
 
 
 _BOOT = "import sys; sys.path[:] = sys.argv[2:]; from llmtee.bulk._worker import main; main(int(sys.argv[1]))"
@@ -134,7 +138,7 @@ class _Worker:
     def __init__(self, job: bytes) -> None:
         self.connection, theirs = Pipe()
         # A group of its own: Ctrl-C is for us, who tell the workers. They end when the line does.
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - the same interpreter
             [sys.executable, "-c", _BOOT, str(theirs.fileno()), *sys.path],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
@@ -182,8 +186,3 @@ def _travelling(job: Job) -> bytes:
             f"other processes cannot be given this job: {error}; use a function of a module for where and redact, "
             "or leave workers at 1"
         ) from None
-
-
-def cpus() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

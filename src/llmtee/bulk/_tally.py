@@ -18,7 +18,7 @@ from llmtee.errors import InputError, LlmteeError, UsageError
 MAX_ERRORS = 100
 """How many errors a report holds, and kinds of reasons it tells apart; all are counted."""
 
-_VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
+_VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|(?<![\w-])\d+")
 
 
 @dataclass(frozen=True)

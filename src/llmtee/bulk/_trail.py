@@ -86,9 +86,9 @@ class Trail:
         self.mark = Mark()
         self.kept = False
         state = self.store.load()
-        if state is not None and resume:
+        if state is not None and resume and self._output is not None:
             try:
-                self._go_on(state)
+                self._go_on(state, self._output)
             except BaseException:
                 self.store.close()
                 raise
@@ -134,20 +134,19 @@ class Trail:
     def _beside(self, what: str) -> Path | None:
         return None if self._output is None else _named(self._output, f"llmtee-{what}")
 
-    def _go_on(self, state: Mapping[str, Any]) -> None:
-        assert self._output is not None
+    def _go_on(self, state: Mapping[str, Any], output: Path) -> None:
         for name, changed in (
             ("version", "another version of llmtee"),
             ("inputs", "another input: a file was changed, or others are named"),
             ("options", "other options"),
         ):
             if state[name] != self._identity[name]:
-                raise UsageError(f"{self._output}: was begun with {changed}; {_START_OVER}")
+                raise UsageError(f"{output}: was begun with {changed}; {_START_OVER}")
         mark = {**state["mark"], "position": Position(**state["mark"]["position"])}
         self.mark = Mark(**mark)
         for path, size in (
-            (partial_of(self._output), self.mark.output),
-            (_named(self._output, "llmtee-events"), self.mark.gathered),
+            (partial_of(output), self.mark.output),
+            (_named(output, "llmtee-events"), self.mark.gathered),
         ):
             if size and (not path.exists() or path.stat().st_size < size):
                 raise UsageError(

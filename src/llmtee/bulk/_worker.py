@@ -29,7 +29,6 @@ def _serve(line: Connection) -> None:
     except (EOFError, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - a function of somebody's own that is not there, or whatever it does
-        line.recv_bytes()
         line.send(("refused", f"{type(error).__name__}: {error}"))
         return
 
@@ -40,6 +39,7 @@ def _serve(line: Connection) -> None:
         answer: dict[int, int] = line.recv()
         return answer
 
+    line.send(("ready", None))
     while True:
         task = line.recv()
         try:
