@@ -7,8 +7,10 @@ from llmtee.bulk._decoders import Detection, detect
 from llmtee.bulk._read import read
 from llmtee.bulk._records import LETTER
 from llmtee.bulk._sink import open_sink
+from llmtee.bulk._source import files_of
 from llmtee.bulk._tally import Progress, Report
 from llmtee.bulk._trail import Unfinished, unfinished
+from llmtee.bulk.tables import TableMapping, mapping_of_words
 
 __all__ = [
     "LETTER",
@@ -16,9 +18,12 @@ __all__ = [
     "Detection",
     "Progress",
     "Report",
+    "TableMapping",
     "Unfinished",
     "convert",
     "detect",
+    "files_of",
+    "mapping_of_words",
     "open_sink",
     "read",
     "unfinished",

@@ -1,19 +1,27 @@
-"""Cuts sources at the borders of lines into chunks that are worked on one by one, wherever that is."""
+"""Cuts sources at the borders of records into chunks that are worked on one by one, wherever that is."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import islice
 from pathlib import Path
+from typing import Any, TypeAlias
 
-from llmtee.bulk._records import opens_document
-from llmtee.bulk._source import Line, Place, Unpacked, numbered, open_bytes
+from llmtee.bulk._decoders import Choice
+from llmtee.bulk._documents import Cut
+from llmtee.bulk._input import Reading
+from llmtee.bulk._lines import Line
+from llmtee.bulk._records import Raw, units
+from llmtee.bulk._source import Opened, Place, opened
+from llmtee.bulk.tables import rows_of, table_kind
 from llmtee.errors import InputError
 
-LINES = 1000
-"""Lines in a chunk at most."""
+_Unit: TypeAlias = tuple[int, bytes] | Cut | Raw | InputError
+
+COUNT = 1000
+"""Lines, entries of documents or rows in a chunk at most."""
 BYTES = 2_000_000
 """Bytes at which a chunk ends, after the line that reaches them."""
 
@@ -23,23 +31,42 @@ class Position:
     """Where reading goes on."""
 
     source: int = 0
-    """Number of the source in the list, from 0."""
-    line: int = 1
-    offset: int = 0
-    """Bytes of the source before that line, without packing."""
+    """Number of the file or stream, from 0."""
+    count: int = 0
+    """Lines of it, entries of its documents, or rows, that were read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """Lines of one source."""
+class Lines:
+    """Lines of one source. Not decoded: whoever cuts has to be quick."""
 
     source: int
     name: str
     first: int
     """Number of the first line."""
     data: bytes
-    document: bool = False
-    """Whether all of it is one JSON document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """Records of one source's JSON documents."""
+
+    source: int
+    name: str
+    cuts: tuple[Cut | InputError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a table, which the process that cuts has to decode: they are read in batches, and not as text."""
+
+    source: int
+    name: str
+    raws: tuple[Raw | InputError, ...]
+    choose: Choice
+
+
+Segment: TypeAlias = Lines | Entries | Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,101 +79,136 @@ class Chunk:
     segments: tuple[Segment, ...]
     after: Position
     """Where reading goes on after it."""
-    error: InputError | None = None
-    """Why the source of the last segment ends there, where it cannot be read any further."""
+    errors: tuple[InputError, ...] = ()
+    """Of lines that cannot be held, and of sources that cannot be read any further."""
     done: int = 0
     """Bytes that were read so far of all sources, packed as they are."""
 
+    @property
+    def travels(self) -> bool:
+        """Whether another process can be given it."""
+        return not any(isinstance(segment, Rows) for segment in self.segments)
 
-def chunks(places: Sequence[Place], start: Position) -> Iterator[Chunk]:
-    """The chunks of the sources from a position on.
 
-    A chunk ends with its 1,000th line or its two millionth byte, and may hold the lines of several sources. A JSON
-    document over many lines, which has to fit into memory, is a chunk by itself.
+def chunks(
+    files: Sequence[Place | InputError], reading: Reading, start: Position
+) -> Iterator[Chunk]:
+    """The chunks of files and streams from a position on.
+
+    A chunk ends with its 1,000th line or its two millionth byte, and may hold the lines of several sources.
+
+    Raises:
+        UsageError: see `llmtee.read`.
     """
-    cutter = _Cutter(sum(size_of(place) or 0 for place in places[: start.source]))
-    for number in range(start.source, len(places)):
-        at = start if number == start.source else Position(number)
+    cutter = _Cutter(reading, sum(size_of(file) or 0 for file in files[: start.source]))
+    for number in range(start.source, len(files)):
+        file = files[number]
         try:
-            with open_bytes(places[number]) as unpacked:
-                yield from cutter.cut(unpacked, at)
+            if isinstance(file, InputError):
+                raise file
+            with opened(file) as stream:
+                at = start if number == start.source else Position(number)
+                yield from cutter.cut(stream, at)
         except InputError as error:  # the rest of this source cannot be read
-            yield cutter.chunk(Position(number + 1), error)
+            cutter.errors.append(error)
+            yield cutter.chunk(Position(number + 1))
     if cutter.segments:
-        yield cutter.chunk(Position(len(places)))
+        yield cutter.chunk(Position(len(files)))
 
 
-def size_of(place: Place) -> int | None:
-    """Bytes of a file; ``None`` for what is none."""
-    if place == "-" or not isinstance(place, str | os.PathLike):
+def size_of(file: Place | InputError) -> int | None:
+    """Bytes of a file on disk; ``None`` for a stream."""
+    if isinstance(file, InputError):
+        return 0
+    if file == "-" or not isinstance(file, str | os.PathLike):
         return None
-    path = Path(place)
-    return path.stat().st_size if path.is_file() else None
+    path = Path(file)
+    return path.stat().st_size if path.is_file() else 0
 
 
 class _Cutter:
     """Gathers segments until they are a chunk."""
 
-    def __init__(self, before: int) -> None:
+    def __init__(self, reading: Reading, before: int) -> None:
+        self._reading = reading
         self.segments: list[Segment] = []
-        self._lines: list[bytes] = []
-        self._begun: tuple[int, str, int] = (0, "", 1)
+        self.errors: list[InputError] = []
+        self._units: list[Any] = []
+        self._segment: Callable[[list[Any]], Segment]
         self._count = self._bytes = 0
         self._before = self._done = before
 
-    def cut(self, unpacked: Unpacked, at: Position) -> Iterator[Chunk]:
+    def cut(self, stream: Opened, at: Position) -> Iterator[Chunk]:
         """The chunks that end in this source; what is left waits for the next."""
-        lines = unpacked.lines(at.line)
-        if at.offset:
-            unpacked.skip(at.offset)
+        source, name = at.source, stream.label
+        reading = self._reading
+        kind = table_kind(stream, reading.mapping)
+        if kind is not None:
+            table = rows_of(stream, kind, reading.mapping, reading.choose, reading.format)
+            with table as rows:
+                self._segment = lambda raws: Rows(source, name, tuple(raws), rows.choose)
+                yield from self._gather(rows.records, stream, at)
+                self._end_segment()  # while what reads it is open
+            return
+        by_line, entries = units(stream)
+        if by_line is None:
+            self._segment = lambda cuts: Entries(source, name, tuple(cuts))
+            yield from self._gather(entries, stream, at)
         else:
-            head, whole = _head(lines, unpacked.name)
-            if whole:
-                if self.segments:
-                    yield self.chunk(at)
-                data = b"".join(chain(head, lines))
-                self.segments.append(Segment(at.source, unpacked.name, 1, data, document=True))
-                self._done = self._before = self._before + (unpacked.done() or len(data))
-                yield self.chunk(Position(at.source + 1))
-                return
-            lines = chain(head, lines)
-        number, offset = at.line, at.offset
-        self._begun = (at.source, unpacked.name, number)
-        for line in lines:
-            self._lines.append(line)
-            number += 1
-            offset += len(line)
-            self._count += 1
-            self._bytes += len(line)
-            if self._count == LINES or self._bytes >= BYTES:
-                self._done = self._before + (unpacked.done() or offset)
-                yield self.chunk(Position(at.source, number, offset))
-                self._begun = (at.source, unpacked.name, number)
+            self._segment = lambda lines: Lines(
+                source, name, lines[0][0], b"".join([text for _, text in lines])
+            )
+            yield from self._gather(self._held(by_line), stream, at)
         self._end_segment()
-        self._done = self._before = self._before + (unpacked.done() or offset)
 
-    def chunk(self, after: Position, error: InputError | None = None) -> Chunk:
+    def chunk(self, after: Position) -> Chunk:
         """What was gathered."""
         self._end_segment()
-        made = Chunk(tuple(self.segments), after, error, self._done)
-        self.segments, self._count, self._bytes = [], 0, 0
+        made = Chunk(tuple(self.segments), after, tuple(self.errors), self._done)
+        self.segments, self.errors, self._count, self._bytes = [], [], 0, 0
         return made
 
+    def _gather(self, found: Iterable[_Unit], stream: Opened, at: Position) -> Iterator[Chunk]:
+        count, size = at.count, 0
+        for unit in islice(found, at.count, None):
+            count += 1
+            self._units.append(unit)
+            self._count += 1
+            weighs = _weight(unit)
+            size += weighs
+            self._bytes += weighs
+            if self._count >= COUNT or self._bytes >= BYTES:
+                self._done = self._before + _read_of(stream, size)
+                yield self.chunk(Position(at.source, count))
+        self._done = self._before = self._before + _read_of(stream, size)
+
+    def _held(self, lines: Iterable[Line]) -> Iterator[tuple[int, bytes]]:
+        """The lines; in the place of one that cannot be held, an empty one."""
+        for number, text in lines:
+            if isinstance(text, InputError):
+                self.errors.append(text)
+                yield number, b"\n"
+            else:
+                yield number, text
+
     def _end_segment(self) -> None:
-        if self._lines:
-            source, name, first = self._begun
-            self.segments.append(Segment(source, name, first, b"".join(self._lines)))
-            self._lines = []
+        if self._units:
+            self.segments.append(self._segment(self._units))
+            self._units = []
 
 
-def _head(lines: Iterator[bytes], name: str) -> tuple[list[bytes], bool]:
-    """The lines at which it can be told whether a source is one document, and whether it is."""
-    seen: list[bytes] = []
+def _weight(unit: _Unit) -> int:
+    """Bytes of it, without packing."""
+    match unit:
+        case Raw():
+            return unit.size
+        case Cut():
+            return len(unit.text)
+        case InputError():
+            return 0
+    return len(unit[1])
 
-    def noted() -> Iterator[bytes]:
-        for line in lines:
-            seen.append(line)
-            yield line
 
-    looked_at: list[Line] = []
-    return seen, opens_document(numbered(noted(), name), looked_at)
+def _read_of(stream: Opened, size: int) -> int:
+    """Bytes of a file that were read so far; of a stream, of what was unpacked."""
+    return size if stream.packed is None else stream.packed.tell()

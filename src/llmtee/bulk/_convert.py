@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from llmtee.bulk._decoders import AUTO, Detection
+from llmtee.bulk._input import files_in
 from llmtee.bulk._packing import packing_of
 from llmtee.bulk._run import Run
 from llmtee.bulk._sink import Destination, Output, regular
@@ -15,6 +16,8 @@ from llmtee.bulk._tally import ErrorFile, Progress, Report, Tally
 from llmtee.bulk._target import takes_conversations
 from llmtee.bulk._trail import Trail
 from llmtee.bulk._work import Job, Work
+from llmtee.bulk.tables import mapping_of
+from llmtee.bulk.tables.mapping import Given
 from llmtee.errors import LlmteeError, UsageError
 from llmtee.privacy import Predicate, Redaction
 from llmtee.spec import ExporterSettings
@@ -28,6 +31,7 @@ def convert(
     dst: Destination,
     *,
     source: str = AUTO,
+    mapping: Given = None,
     target: str | ExporterSettings,
     where: Predicate | None = None,
     sample: float = 1.0,
@@ -51,6 +55,7 @@ def convert(
         dst: a path, an open stream, or ``"-"`` for stdout. A file appears when it is complete; a name that ends in
             ``.gz`` or ``.zst`` is packed.
         source: format or vendor of ``src``, or ``"auto"``.
+        mapping: which columns of a table fill which fields, as `read` takes it.
         target: a vendor's name or settings: each record is then the body of one request as it would be posted, with
             ``prepare``'s part of it left out. Or a format that can be written, or ``"llmtee"``.
         where: which events or conversations are written, such as ``Where(agents=("support",))``; the others count
@@ -60,7 +65,7 @@ def convert(
         carry: whether what the vendor's fields cannot say is parked in its free-form field.
         assemble: whether events become conversations, one for each session, in the order in which the sessions
             appear; for a vendor that takes conversations they do anyway. The events wait in a file meanwhile.
-        workers: processes that decode and render. The output is the same, byte for byte, however many there are.
+        workers: processes that decode and render; tables are decoded by one. The output is the same, byte for byte, however many there are.
         resume: whether to go on where an earlier run with the same input and options ended, however it ended.
             Without such a run, it begins at the beginning.
         errors: a file for each record that failed, with its place, the reason and what was there, as JSON Lines.
@@ -77,8 +82,8 @@ def convert(
         whatever ``workers`` says, and a run that holds any cannot go on from there but only from before.
 
     Raises:
-        UsageError: the source's or the target's name is unknown, or ``dst`` cannot be written; what is resumed is not
-            the same input or not the same options; a function cannot be given to another process.
+        UsageError: the source's or the target's name is unknown, or ``dst`` cannot be written; a table has no mapping
+            that works; what is resumed is not the same input or not the same options; a function cannot be given to another process.
         ConfigError: the vendor's settings are invalid.
         InputError: a file cannot be read at all, and there is no ``on_error`` to tell.
         ConversionStopped: there were ``max_errors`` errors, or a worker process was lost. As after any exception,
@@ -86,10 +91,10 @@ def convert(
     """
     if workers < 1 or (max_errors is not None and max_errors < 1):
         raise UsageError("workers and max_errors count from 1")
-    sources = places(src)
     work = Work(
         Job(
             source=source,
+            mapping=mapping_of(mapping),
             target=target,
             where=where,
             sample=sample,
@@ -100,14 +105,15 @@ def convert(
             packing=packing_of(dst),
         )
     )
-    trail = Trail(sources, regular(dst), work, resume=resume)
+    files = [*files_in(places(src))]
+    trail = Trail(files, regular(dst), work, resume=resume)
     side = None if errors is None else ErrorFile(Path(errors), trail.mark.errors)
     tally = Tally(on_error, on_detect, side)
     if trail.mark.tally is not None:
         tally.load(trail.mark.tally)
     run = Run(
         work,
-        sources,
+        files,
         Output(dst, indent, trail.partial),
         trail,
         tally,

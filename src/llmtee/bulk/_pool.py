@@ -65,8 +65,8 @@ class Processes:
         UsageError: the job cannot be given to another process.
     """
 
-    def __init__(self, job: Job, count: int) -> None:
-        self._job, self._count = _travelling(job), count
+    def __init__(self, work: Work, count: int) -> None:
+        self._here, self._job, self._count = Here(work), _travelling(work.job), count
         self._idle: list[_Worker] = []
         self._busy: dict[Connection, tuple[_Worker, _Slot | None]] = {}
 
@@ -76,10 +76,14 @@ class Processes:
         following = next(rest, None)
         slots: deque[_Slot] = deque()
         while slots or following is not None:
-            while following is not None and self._idle and len(slots) <= 2 * self._count:
+            if following is not None and not following.travels and not slots:
+                yield from self._here.results([following], resolve)
+                following = next(rest, None)
+                continue
+            while _may_go(following) and self._idle and len(slots) <= 2 * self._count:
                 slots.append(self._given(following))
                 following = next(rest, None)
-            if following is not None and not self._idle and len(self._busy) < self._count:
+            if _may_go(following) and not self._idle and len(self._busy) < self._count:
                 worker = _Worker(self._job)
                 self._busy[worker.connection] = (worker, None)
                 continue  # the next is started while this one imports what it needs
@@ -127,6 +131,10 @@ class Processes:
     def _rest(self, worker: _Worker) -> None:
         del self._busy[worker.connection]
         self._idle.append(worker)
+
+
+def _may_go(task: Chunk | Sessions | None) -> bool:
+    return task is not None and task.travels
 
 
 _BOOT = "import sys; sys.path[:] = sys.argv[2:]; from llmtee.bulk._worker import main; main(int(sys.argv[1]))"

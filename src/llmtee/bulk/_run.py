@@ -33,7 +33,7 @@ class Run:
 
     Args:
         work: what is done with each chunk.
-        sources: what is read.
+        files: what is read; in the place of one that cannot be found, the error.
         output: what is written.
         trail: where marks are kept.
         tally: what is counted.
@@ -45,7 +45,7 @@ class Run:
     def __init__(
         self,
         work: Work,
-        sources: Sequence[Place],
+        files: Sequence[Place | InputError],
         output: Output,
         trail: Trail,
         tally: Tally,
@@ -54,7 +54,7 @@ class Run:
         session_limit: int,
         on_progress: Callable[[Progress], None] | None,
     ) -> None:
-        self._work, self._sources, self._output = work, sources, output
+        self._work, self._files, self._output = work, files, output
         self._trail, self._tally = trail, tally
         self._max_errors, self._session_limit = max_errors, session_limit
         self._on_progress = on_progress
@@ -78,7 +78,7 @@ class Run:
         Raises:
             ConversionStopped: there were too many errors, or a worker was lost.
         """
-        others: Workers = Here(self._work) if workers == 1 else Processes(self._work.job, workers)
+        others: Workers = Here(self._work) if workers == 1 else Processes(self._work, workers)
         try:
             self._output.open(self._trail.mark.output)
             if not self._assembling:
@@ -98,8 +98,8 @@ class Run:
         return self._tally.report()
 
     def _read(self, workers: Workers) -> None:
-        total = _total(self._sources)
-        tasks = chunks(self._sources, self._position)
+        total = _total(self._files)
+        tasks = chunks(self._files, self._work.reading, self._position)
         for chunk, result in workers.results(tasks, self._ordinals.resolve):
             self._take(result)
             self._ordinals.settle()
@@ -204,6 +204,6 @@ class Run:
         self._trail.leave()
 
 
-def _total(sources: Sequence[Place]) -> int | None:
-    sizes = [size_of(place) for place in sources]
+def _total(files: Sequence[Place | InputError]) -> int | None:
+    sizes = [size_of(file) for file in files]
     return None if None in sizes else sum(size or 0 for size in sizes)

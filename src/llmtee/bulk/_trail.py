@@ -21,7 +21,7 @@ from llmtee.bulk._sink import Destination, regular
 from llmtee.bulk._source import Place, name_of
 from llmtee.bulk._store import Store
 from llmtee.bulk._work import Work
-from llmtee.errors import UsageError
+from llmtee.errors import InputError, UsageError
 
 _HEAD = 65_536
 """Bytes at the beginning of a source by which it is recognised, beside its size and time."""
@@ -60,7 +60,7 @@ class Trail:
     """The files beside an output: the partial output itself, the state, and the items that wait for their session.
 
     Args:
-        sources: what is read.
+        files: what is read.
         output: the file that appears in the end; ``None`` for what is no file.
         work: what is done.
         resume: whether to go on from the mark that is there.
@@ -70,9 +70,9 @@ class Trail:
     """
 
     def __init__(
-        self, sources: Sequence[Place], output: Path | None, work: Work, *, resume: bool
+        self, files: Sequence[Place | InputError], output: Path | None, work: Work, *, resume: bool
     ) -> None:
-        self._output = output if output is not None and all(map(_is_file, sources)) else None
+        self._output = output if output is not None and all(map(_is_file, files)) else None
         if resume and self._output is None:
             raise UsageError(
                 "only a conversion of files into a file can be resumed, not of or into a stream"
@@ -81,7 +81,7 @@ class Trail:
         self._identity: dict[str, Any] = {"version": __version__}
         if self._output is not None:
             self._identity["options"] = _digest(work)
-            self._identity["inputs"] = [_identity(place) for place in sources]
+            self._identity["inputs"] = [_identity(file) for file in files]
         self.store = Store(self._beside("progress"))
         self.mark = Mark()
         self.kept = False
@@ -188,7 +188,9 @@ def _named(output: Path, what: str) -> Path:
     return output.with_name(f"{output.name}.{what}")
 
 
-def _is_file(place: Place) -> bool:
+def _is_file(place: Place | InputError) -> bool:
+    if isinstance(place, InputError):  # of a folder or a glob
+        return True
     if place == "-" or not isinstance(place, str | os.PathLike):
         return False
     path = Path(place)
@@ -197,6 +199,8 @@ def _is_file(place: Place) -> bool:
 
 def _identity(place: Any) -> dict[str, Any]:
     """By what a source is recognised."""
+    if isinstance(place, InputError):
+        return {"error": str(place)}
     path = Path(place)
     try:
         with path.open("rb") as file:

@@ -10,16 +10,18 @@ from typing import Any, TypeAlias
 
 from llmtee import jsontext
 from llmtee.assembly import assemble
-from llmtee.bulk._chunks import Chunk, Segment
-from llmtee.bulk._decoders import Choice, Decoder, Detection, choice, placed
+from llmtee.bulk._chunks import Chunk, Entries, Lines, Rows, Segment
+from llmtee.bulk._decoders import Choice, Decoder, Detection, placed
 from llmtee.bulk._identity import Claim, claim, renamed
+from llmtee.bulk._input import of_objects, reading_of
 from llmtee.bulk._packing import joined, packed
-from llmtee.bulk._records import Raw, document, in_lines
-from llmtee.bulk._source import numbered
+from llmtee.bulk._records import Raw, of_cut, of_line
 from llmtee.bulk._target import Failed, Written, target_of
+from llmtee.bulk.tables import TableMapping
 from llmtee.errors import InputError, LlmteeError
 from llmtee.formats import canonical
 from llmtee.model import Conversation, Item
+from llmtee.model.snapshot import to_json_value
 from llmtee.privacy import Predicate, Redaction
 from llmtee.spec import ExporterSettings, Traces
 
@@ -35,6 +37,7 @@ class Job:
     """What a conversion does, as `convert` takes it; a plain value, so that another process can be given it."""
 
     source: str
+    mapping: TableMapping | None = None
     target: str | ExporterSettings
     where: Predicate | None = None
     sample: float = 1.0
@@ -94,6 +97,11 @@ class Sessions:
     refused: Failure | None = None
     """Why a session is not assembled."""
 
+    @property
+    def travels(self) -> bool:
+        """Whether another process can be given it."""
+        return True
+
 
 @dataclass(slots=True)
 class Result:
@@ -137,7 +145,8 @@ class Work:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self._choose: Choice = choice(job.source)
+        self.reading = reading_of(job.source, job.mapping)
+        self._objects: Choice | None = None
         self.target = target_of(
             job.target, where=job.where, sample=job.sample, redact=job.redact, carry=job.carry
         )
@@ -152,8 +161,7 @@ class Work:
         found = Items()
         for segment in chunk.segments:
             self._decode(segment, found, result)
-        if chunk.error is not None:
-            result.failures.append(Failure(chunk.error, _origin_of(chunk.error)))
+        result.failures += [Failure(error, _origin_of(error)) for error in chunk.errors]
         self.finish(found, resolve, result)
         order = {segment.name: number for number, segment in enumerate(chunk.segments)}
         result.failures.sort(
@@ -183,18 +191,19 @@ class Work:
         return result
 
     def _decode(self, segment: Segment, found: Items, result: Result) -> None:
-        lines = _split(segment.data)
+        choose = segment.choose if isinstance(segment, Rows) else self._choose_objects()
         told: set[str] = set()
-        read = document if segment.document else in_lines
-        for raw in read(numbered(lines, segment.name, segment.first), segment.name):
+        for raw, text in _raws(segment):
             if isinstance(raw, InputError):
-                result.failures.append(_unread(raw, segment, lines))
+                result.failures.append(Failure(raw, _origin_of(raw), text))
                 continue
             try:
-                how, detection = self._choose(raw.value)
+                how, detection = choose(raw.value)
                 items, held = _read(how, raw.value)
             except InputError as error:
-                result.failures.append(_undecoded(raw, error, segment, lines))
+                placed_error = raw.error(error)
+                original = jsontext.dumps(to_json_value(raw.value)) if text is None else text
+                result.failures.append(Failure(placed_error, _origin_of(placed_error), original))
                 continue
             if detection is not None and detection.format not in told:
                 told.add(detection.format)
@@ -205,6 +214,11 @@ class Work:
             for item in items:
                 claimed = claim(item, raw.value, single=how.single, scope=segment.source)
                 found.add(item, origin, claimed)
+
+    def _choose_objects(self) -> Choice:
+        if self._objects is None:
+            self._objects = of_objects(self.reading)
+        return self._objects
 
     def _write(self, items: list[Item], origins: list[Origin], result: Result) -> None:
         values: list[Any] = []
@@ -237,32 +251,31 @@ def _read(how: Decoder, value: Any) -> tuple[list[Item], Held | None]:
     return items, Held(how.traces, parts) if parts else None
 
 
+def _raws(segment: Segment) -> Iterator[tuple[Raw | InputError, bytes | None]]:
+    """The records of a segment, each with its text; without where it is only a part of a line."""
+    match segment:
+        case Lines():
+            for number, line in enumerate(_split(segment.data), segment.first):
+                for raw in of_line((number, line), segment.name):
+                    part = isinstance(raw, Raw) and bool(raw.path)
+                    yield raw, None if part else line.removesuffix(b"\r")
+        case Entries():
+            for cut in segment.cuts:
+                for raw in of_cut(cut, segment.name):
+                    yield raw, None if isinstance(cut, InputError) else cut.text
+        case Rows():
+            for raw in segment.raws:
+                yield raw, None
+
+
 def _split(data: bytes) -> list[bytes]:
     """The lines, at line feeds alone: a record may hold any other character that ends a line."""
     lines = data.split(b"\n")
     return lines if lines[-1] else lines[:-1]
 
 
-def _as_it_was(line: bytes) -> bytes:
-    return line.removesuffix(b"\r")
-
-
 def _origin_of(error: InputError) -> Origin:
     return Origin(error.source, error.line, error.path)
-
-
-def _unread(error: InputError, segment: Segment, lines: list[bytes]) -> Failure:
-    original = None if error.line is None else _as_it_was(lines[error.line - segment.first])
-    return Failure(error, _origin_of(error), original)
-
-
-def _undecoded(raw: Raw, error: InputError, segment: Segment, lines: list[bytes]) -> Failure:
-    placed_error = raw.error(error, segment.name)
-    if raw.line is None or raw.path:  # one of several in a line, or in a document
-        original = jsontext.dumps(raw.value)
-    else:
-        original = _as_it_was(lines[raw.line - segment.first])
-    return Failure(placed_error, _origin_of(placed_error), original)
 
 
 def _gathered(item: Item) -> Gathered:

@@ -8,7 +8,7 @@ from typing import Any
 
 from llmtee import bulk
 from llmtee.bulk import Detection
-from llmtee.cli._options import existing
+from llmtee.cli._options import existing, mapping_of
 from llmtee.cli._progress import followed
 from llmtee.cli._run import DONE, SOME_FAILED, complain
 from llmtee.errors import InputError, LlmteeError
@@ -73,12 +73,16 @@ class Input:
     Args:
         sources: paths; ``-`` is stdin.
         source_format: as ``bulk.read`` takes it.
+        mapping: of tables' columns, as the command line has it.
 
     Raises:
-        UsageError: a file is missing.
+        UsageError: a file is missing, or the mapping cannot work.
     """
 
-    def __init__(self, sources: list[str], source_format: str) -> None:
+    def __init__(
+        self, sources: list[str], source_format: str, mapping: list[str] | None = None
+    ) -> None:
+        self._mapping = mapping_of(mapping)
         self._sources = existing(sources)
         self._format = source_format
         self.failures = Failures()
@@ -87,7 +91,11 @@ class Input:
     def __iter__(self) -> Iterator[Item]:
         with followed(self._sources) as opened:
             yield from bulk.read(
-                opened, self._format, on_error=self.failures.add, on_detect=self.detected.add
+                opened,
+                self._format,
+                mapping=self._mapping,
+                on_error=self.failures.add,
+                on_detect=self.detected.add,
             )
         self.failures.end()
 

@@ -17,11 +17,13 @@ from llmtee.cli._options import (
     FromOption,
     InArgument,
     JsonOption,
+    MapOption,
     RedactOption,
     SampleOption,
     WhereOption,
     existing,
     leaving_of,
+    mapping_of,
 )
 from llmtee.cli._progress import rated
 from llmtee.cli._run import complain
@@ -46,6 +48,7 @@ def convert(
             "--assemble", help="One conversation for each session; Inkeep and Roark have it anyway."
         ),
     ] = False,
+    mapping: MapOption = None,
     carry: CarryOption = False,
     where: WhereOption = None,
     sample: SampleOption = 1.0,
@@ -81,6 +84,7 @@ def convert(
     if as_json and output == _STDOUT:
         raise UsageError("--json needs -o FILE: without it, stdout holds the records")
     leaving = leaving_of(where, sample, redact)
+    columns = mapping_of(mapping)
     paths = existing(sources)
     _spare_inputs(paths, output)
     if not resume:
@@ -94,6 +98,7 @@ def convert(
                 paths,
                 output,
                 source=source_format,
+                mapping=columns,
                 target=target,
                 **leaving,
                 carry=carry,
