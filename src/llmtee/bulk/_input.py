@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from llmtee.bulk._records import Raw, records
 from llmtee.bulk._source import Opened, Place, files_of, name_of, opened
 from llmtee.bulk.tables import TableMapping, choice_by, rows_of, table_kind
-from llmtee.decoders import Choice
+from llmtee.decoders import AUTO, Choice, choice
 from llmtee.errors import InputError
 
 _log = logging.getLogger("llmtee.bulk")
@@ -18,7 +18,7 @@ _log = logging.getLogger("llmtee.bulk")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the records of some sources are read."""
+    """How the records of some sources are read; see `reading_of`."""
 
     choose: Choice
     """By its content or by the format that was named."""
@@ -26,6 +26,15 @@ class Reading:
     """That was named."""
     mapping: TableMapping | None
     """Of the columns of tables."""
+
+
+def reading_of(format_name: str, mapping: TableMapping | None) -> Reading:
+    """How records of a format, or of any with ``auto``, are read.
+
+    Raises:
+        UnknownName: nobody has registered the format.
+    """
+    return Reading(choice(format_name), None if format_name == AUTO else format_name, mapping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +47,8 @@ class Input:
     """What reads each of its records."""
 
 
-def opened_inputs(places: Iterable[Place], reading: Reading) -> Iterator[Input | InputError]:
-    """The sources, one after another, each open until the next is asked for; the error of one that cannot be read.
-
-    Raises:
-        UsageError: see `llmtee.read`.
-    """
+def files_in(places: Iterable[Place]) -> Iterator[Place | InputError]:
+    """The files and streams that places mean, in order; the error of a place that means none."""
     for place in places:
         try:
             files, passed = files_of(place)
@@ -52,12 +57,24 @@ def opened_inputs(places: Iterable[Place], reading: Reading) -> Iterator[Input |
             continue
         if passed:
             _log.info("%s: passed over %s", name_of(place), ", ".join(passed))
-        for file in files:
-            try:
-                with opened(file) as stream, _input(stream, reading) as source:
-                    yield source
-            except InputError as error:
-                yield error
+        yield from files
+
+
+def opened_inputs(places: Iterable[Place], reading: Reading) -> Iterator[Input | InputError]:
+    """The sources, one after another, each open until the next is asked for; the error of one that cannot be read.
+
+    Raises:
+        UsageError: see `llmtee.read`.
+    """
+    for file in files_in(places):
+        if isinstance(file, InputError):
+            yield file
+            continue
+        try:
+            with opened(file) as stream, _input(stream, reading) as source:
+                yield source
+        except InputError as error:
+            yield error
 
 
 @contextmanager
@@ -65,14 +82,18 @@ def _input(stream: Opened, reading: Reading) -> Iterator[Input]:
     kind = table_kind(stream, reading.mapping)
     mapping = reading.mapping
     if kind is None:
-        found = records(stream)
-        # A mapping that is proposed for each table has nothing to say of objects in JSON.
-        mapped = mapping is not None and bool(mapping.columns)
-        choose = choice_by(mapping, reading.format) if mapping and mapped else reading.choose
-        yield Input(stream.label, _guarded(found), choose)
+        yield Input(stream.label, _guarded(records(stream)), of_objects(reading))
         return
     with rows_of(stream, kind, mapping, reading.choose, reading.format) as rows:
         yield Input(stream.label, _guarded(rows.records), rows.choose)
+
+
+def of_objects(reading: Reading) -> Choice:
+    """What reads objects in JSON: by the mapping where one was given. One that is proposed for each table says nothing."""
+    mapping = reading.mapping
+    if mapping is None or not mapping.columns:
+        return reading.choose
+    return choice_by(mapping, reading.format)
 
 
 def _guarded(found: Iterator[Raw | InputError]) -> Iterator[Raw | InputError]:

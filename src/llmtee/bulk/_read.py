@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from llmtee.bulk._identity import Repetitions
-from llmtee.bulk._input import Reading, opened_inputs
+from llmtee.bulk._identity import Repetitions, claim, renamed
+from llmtee.bulk._input import Reading, opened_inputs, reading_of
 from llmtee.bulk._source import Place, Source, places
 from llmtee.bulk._traces import OpenTraces
 from llmtee.bulk.tables import mapping_of
 from llmtee.bulk.tables.mapping import Given
-from llmtee.decoders import AUTO, Choice, Detection, choice, placed
+from llmtee.decoders import AUTO, Choice, Detection, placed
 from llmtee.errors import InputError
 from llmtee.model import Item
 
@@ -53,7 +53,7 @@ def read(
             and there is none: the error proposes one; or an extra is not installed.
         InputError: something cannot be read (while iterating); it names source, line and JSON path or column.
     """
-    reading = Reading(choice(format), None if format == AUTO else format, mapping_of(mapping))
+    reading = reading_of(format, mapping_of(mapping))
     return _items(places(source), reading, on_error or _raise, on_detect)
 
 
@@ -92,5 +92,6 @@ def _items(
             if how.traces:
                 items = list(traces.add(how.traces, parts))
             for item in items:
-                yield repetitions.told_apart(item, raw.value, single=how.single)
+                claimed = claim(item, raw.value, single=how.single)
+                yield renamed(item, repetitions.ordinal(claimed))
     yield from traces.rest()

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from llmtee import jsontext
-from llmtee.bulk._documents import Documents
+from llmtee.bulk._documents import Cut, Documents
 from llmtee.bulk._lines import Line, lines, not_utf8, refuse_other_encoding, text_head
 from llmtee.bulk._source import READ_ERRORS, Opened, unreadable
 from llmtee.errors import InputError
@@ -56,26 +56,43 @@ def records(stream: Opened) -> Iterator[Raw | InputError]:
 
 
 def _found(stream: Opened) -> Iterator[Raw | InputError]:
+    by_line, found = units(stream)
+    if by_line is not None:
+        for line in by_line:
+            yield from of_line(line, stream.label)
+    for cut in found:
+        yield from of_cut(cut, stream.label)
+
+
+def units(stream: Opened) -> tuple[Iterator[Line] | None, Iterator[Cut | InputError]]:
+    """The pieces of a text in JSON that can be read one by one: lines, or else the entries of its documents.
+
+    Raises:
+        InputError: it is no text; and while iterating: the rest cannot be read.
+    """
     name = stream.label
     first = text_head(stream)
     refuse_other_encoding(first, name)
     if b"\n" not in first and first.lstrip().startswith(b"["):
         # One line, and maybe a very long one.
-        yield from _documents(stream, [(1, b"")])
-        return
+        return None, _cuts(stream, [(1, b"")])
     rest = lines(stream)
     head = [*_upto_filled(rest)]
     if head and _may_open_document(head[-1]):
         follows = [*_upto_filled(rest)]
         if _is_document(head[-1], follows[-1] if follows else None):
-            yield from _documents(stream, [*head, *follows])
-            return
+            return None, _cuts(stream, [*head, *follows])
         head += follows
-    for number, text in chain(head, rest):
-        if isinstance(text, InputError):
-            yield text
-        elif content := text.rstrip():  # a line cut short must not seem to go on into its own end
-            yield from _line(number, content, name, len(text))
+    return chain(head, rest), iter(())
+
+
+def of_line(line: Line, source: str) -> Iterator[Raw | InputError]:
+    """The records in a line of JSON Lines."""
+    number, text = line
+    if isinstance(text, InputError):
+        yield text
+    elif content := text.rstrip():  # a line cut short must not seem to go on into its own end
+        yield from _line(number, content, source, len(text))
 
 
 def _upto_filled(rest: Iterator[Line]) -> Iterator[Line]:
@@ -123,7 +140,7 @@ def _line(number: int, text: bytes, source: str, size: int) -> Iterator[Raw | In
         yield Raw(_plain(value), number, "", source, 0, size)
 
 
-def _documents(stream: Opened, head: Iterable[Line]) -> Iterator[Raw | InputError]:
+def _cuts(stream: Opened, head: Iterable[Line]) -> Iterator[Cut | InputError]:
     source, begun = stream.label, b""
     for _, text in head:
         if isinstance(text, InputError):
@@ -131,24 +148,27 @@ def _documents(stream: Opened, head: Iterable[Line]) -> Iterator[Raw | InputErro
             return
         begun += text
     try:
-        for cut in Documents(begun, stream, source):
-            if isinstance(cut, InputError):
-                yield cut
-                continue
-            path = "" if cut.place is None else f"[{cut.place}]"
-            try:
-                value = jsontext.loads(cut.text)
-            except ValueError as error:
-                what, line, column = _explained(error)
-                reason = not_utf8(cut.text) or (
-                    f"is not JSON: {what} at column {column}; "
-                    "write one JSON value a line, or one document"
-                )
-                yield InputError(reason, source=source, line=cut.line + line - 1, path=path or None)
-            else:
-                yield Raw(_plain(value), cut.line, path, source, 0, len(cut.text))
+        yield from Documents(begun, stream, source)
     except (*READ_ERRORS, UnicodeDecodeError) as error:
         raise unreadable(error, source, 1) from None
+
+
+def of_cut(cut: Cut | InputError, source: str) -> Iterator[Raw | InputError]:
+    """The record in a piece of a document."""
+    if isinstance(cut, InputError):
+        yield cut
+        return
+    path = "" if cut.place is None else f"[{cut.place}]"
+    try:
+        value = jsontext.loads(cut.text)
+    except ValueError as error:
+        what, line, column = _explained(error)
+        reason = not_utf8(cut.text) or (
+            f"is not JSON: {what} at column {column}; write one JSON value a line, or one document"
+        )
+        yield InputError(reason, source=source, line=cut.line + line - 1, path=path or None)
+    else:
+        yield Raw(_plain(value), cut.line, path, source, 0, len(cut.text))
 
 
 def _plain(value: Any) -> Any:

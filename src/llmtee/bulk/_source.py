@@ -109,6 +109,8 @@ class Opened(io.BufferedReader):
         """What errors call the source."""
         self.file = file
         """The file itself, where it can be read at any place: on disk, and not packed."""
+        self.packed: IO[bytes] | None = file
+        """The file as it is on disk, packed or not; it tells how far it was read."""
 
     def look(self, enough: Callable[[bytes], bool]) -> bytes:
         """The first bytes, up to 64 KB or until there is ``enough``. Call it before anything is read."""
@@ -170,7 +172,9 @@ def opened(place: Place) -> Iterator[Opened]:
         if unpack is None:
             yield packed
         else:
-            yield Opened(unpack(packed), name, None)
+            unpacked = Opened(unpack(packed), name, None)
+            unpacked.packed = packed.file
+            yield unpacked
 
 
 def _open(path: Path, name: str) -> IO[bytes]:
