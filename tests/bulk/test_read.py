@@ -19,7 +19,6 @@ from llmtee.errors import InputError, UnknownName
 from llmtee.model import ModelCall, Step, ToolRun
 from llmtee.model.ids import is_uuid
 
-
 KNOWN = (
     ".json, .jsonl, .ndjson, .csv, .tsv, plain or .gz, .zst, .zstd; "
     ".parquet, .arrow, .arrows, .feather, .ipc"
