@@ -43,7 +43,7 @@ def mixed(count: int) -> list[str]:
     return lines
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def record() -> Callable[..., dict[str, Any]]:
     return chat
 

@@ -38,6 +38,11 @@ def pause_after(chunks: int, paused: str) -> None:
     _run.Run._tell = counting  # type: ignore[method-assign]
 
 
+def tell(number: int) -> None:
+    sys.stdout.write(f"{number}\n")
+    sys.stdout.flush()
+
+
 for line in sys.stdin:
     order = json.loads(line)
     child = os.fork()
@@ -45,8 +50,8 @@ for line in sys.stdin:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         pause_after(order.pop("pause", 10**6), order.pop("paused", ""))
         if "command" in order:
-            sys.stderr = open(order["stderr"], "w")  # noqa: SIM115
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+            sys.stderr = Path(order["stderr"]).open("w")  # noqa: SIM115
+            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
             sys.argv = ["llmtee", *order["command"]]
             try:
                 main()
@@ -56,9 +61,9 @@ for line in sys.stdin:
         try:
             bulk.convert(order.pop("src"), order.pop("dst"), **order, on_error=lambda _: None)
         except LlmteeError as error:
-            print(error, file=sys.stderr)
+            sys.stderr.write(str(error))
             os._exit(1)
         os._exit(0)
-    print(child, flush=True)
+    tell(child)
     _, status = os.waitpid(child, 0)
-    print(os.waitstatus_to_exitcode(status), flush=True)
+    tell(os.waitstatus_to_exitcode(status))

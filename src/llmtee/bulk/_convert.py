@@ -107,18 +107,24 @@ def convert(
     )
     files = [*files_in(places(src))]
     trail = Trail(files, regular(dst), work, resume=resume)
-    side = None if errors is None else ErrorFile(Path(errors), trail.mark.errors)
-    tally = Tally(on_error, on_detect, side)
-    if trail.mark.tally is not None:
-        tally.load(trail.mark.tally)
-    run = Run(
-        work,
-        files,
-        Output(dst, indent, trail.partial),
-        trail,
-        tally,
-        max_errors=max_errors,
-        session_limit=session_limit,
-        on_progress=on_progress,
-    )
-    return run.run(workers)
+    try:
+        side = None if errors is None else ErrorFile(Path(errors), trail.mark.errors)
+        tally = Tally(on_error, on_detect, side)
+        if trail.mark.tally is not None:
+            tally.load(trail.mark.tally)
+        run = Run(
+            work,
+            files,
+            Output(dst, indent, trail.partial),
+            trail,
+            tally,
+            max_errors=max_errors,
+            session_limit=session_limit,
+            on_progress=on_progress,
+        )
+        report = run.run(workers)
+    except BaseException:
+        trail.leave()
+        raise
+    trail.remove()
+    return report

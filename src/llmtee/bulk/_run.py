@@ -78,8 +78,10 @@ class Run:
         Raises:
             ConversionStopped: there were too many errors, or a worker was lost.
         """
-        others: Workers = Here(self._work) if workers == 1 else Processes(self._work, workers)
+        others: Workers = Here(self._work)
         try:
+            if workers > 1:
+                others = Processes(self._work, workers)
             self._output.open(self._trail.mark.output)
             if not self._assembling:
                 self._read(others)
@@ -87,14 +89,16 @@ class Run:
                 self._assemble(self._groups, others)
             self._output.finish()
         except BaseException:
-            self._leave()
+            if self._trail.kept:
+                self._output.close()
+            else:
+                self._output.discard()
             raise
         finally:
             others.close()
             self._tally.close()
             if self._groups is not None:
                 self._groups.close()
-        self._trail.remove()
         return self._tally.report()
 
     def _read(self, workers: Workers) -> None:
@@ -195,13 +199,6 @@ class Run:
         )
         ended = time.monotonic()
         self._next_mark = ended + max(EVERY, 10 * (ended - began))
-
-    def _leave(self) -> None:
-        if self._trail.kept:
-            self._output.close()
-        else:
-            self._output.discard()
-        self._trail.leave()
 
 
 def _total(files: Sequence[Place | InputError]) -> int | None:
