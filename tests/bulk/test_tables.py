@@ -7,7 +7,7 @@ import datetime as dt
 import gzip
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ import llmtee
 from llmtee import convert, read
 from llmtee._data_files import data_dir
 from llmtee.bulk import Detection
-from llmtee.bulk.tables import _csv
+from llmtee.bulk.tables import FIELDS, OPEN, _csv
 from llmtee.errors import InputError, UsageError
 from llmtee.frames import to_frame
 from llmtee.model import Conversation, ModelCall, Step, ToolRun
+from llmtee.testing import strategies
 
 TABLES = data_dir("fixtures") / "tables"
 BASIC = {"session": "conv", "input": "q", "output": "a"}
@@ -699,7 +700,44 @@ def test_the_same_rows_are_the_same_events_whatever_holds_them(
     assert events(table(text, "t.jsonl"), BASIC) == expected
 
 
-Run = Callable[..., Any]
+ODD = (
+    strategies.json_values()
+    | st.sampled_from(
+        ["1e999999999", "1" * 5000, "1e300", 1e308, -1, "9999-12-31T23:59:59", "0001-01-01"]
+    )
+    | st.text("0123456789.,:-eTZ ", max_size=20)
+)
+WIDE = {
+    **{name: name for name in FIELDS if FIELDS[name].kind != "content"},
+    **{f"{name}.x": f"{name} x" for name in OPEN if name != "usage"},
+    "properties.t": {"column": "t", "type": "time"},
+    "metrics.n": {"column": "n", "type": "number"},
+    "usage.input_tokens": "tokens",
+}
+for _name in ("request", "response", "role", "tool_calls", "duration_ms"):
+    del WIDE[_name]
+MESSAGE = {name: name for name in ("session", "role", "content", "tool_calls", "tool_call_id")}
+EXCHANGE = {
+    name: name for name in ("id", "request", "response", "started_at", "tags", "error", "cost")
+}
+
+
+@given(
+    st.sampled_from([WIDE, MESSAGE, EXCHANGE]),
+    st.sampled_from(
+        [{}, {"timezone": "Europe/Berlin", "decimal": ","}, {"times": ["serial", "%y"]}]
+    ),
+    st.data(),
+)
+def test_whatever_stands_in_a_row_it_is_read_or_named(
+    mapping: dict[str, Any], options: dict[str, Any], data: st.DataObject
+) -> None:
+    columns = [one if isinstance(one, str) else one["column"] for one in mapping.values()]
+    names = data.draw(st.lists(st.sampled_from([*columns, "other"]), max_size=4, unique=True))
+    row = {name: data.draw(ODD) for name in names}
+    found, errors = broken(io.StringIO(json.dumps(row)), {**mapping, **options})
+    assert len(found) + len(errors) == 1
+    assert not errors or errors[0].line == 1
 
 
 def test_what_a_spreadsheet_exported_comes_in_with_one_mapping() -> None:

@@ -17,6 +17,7 @@ _PLAIN = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _CLOCK = re.compile(r"(\d+):([0-5]\d):([0-5]\d(?:\.\d+)?)")
 _EXACT = 2**53
+_MOST_DIGITS = 40
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 
@@ -72,16 +73,23 @@ def number_of(value: Any, decimal: str | None) -> int | float | Decimal:
         if decimal == ",":
             text = text.replace(".", "\0").replace(",", ".").replace("\0", ",")
         if _PLAIN.fullmatch(text):
-            return Decimal(text)
+            return _sized(Decimal(text), value)
         if _GROUPED.fullmatch(text):
             if decimal is None:
                 raise ValueError(
                     f'{value!r:.60} could be two numbers; say in the mapping: decimal = "," or decimal = "."'
                 )
-            return Decimal(text.replace(",", ""))
+            return _sized(Decimal(text.replace(",", "")), value)
         if decimal is None and _PLAIN.fullmatch(text.replace(",", ".")):
             raise ValueError(f'{value!r:.60} has a comma; say in the mapping: decimal = ","')
     raise ValueError(f"{text_of(value)!r:.60} is no number")
+
+
+def _sized(number: Decimal, value: str) -> Decimal:
+    # To write out what "1e999999999" says would take all the memory there is.
+    if abs(number.adjusted()) > _MOST_DIGITS:
+        raise ValueError(f"{value!r:.60} is too large, or too small, a number")
+    return number
 
 
 def plain_number(number: float | Decimal) -> int | float:
@@ -108,8 +116,7 @@ def milliseconds_of(value: Any, decimal: str | None, unit: float) -> float:
         return value / dt.timedelta(milliseconds=1)
     if isinstance(value, str) and (clock := _CLOCK.fullmatch(value.strip())):
         return float((int(clock[1]) * 3600 + int(clock[2]) * 60 + Decimal(clock[3])) * 1000)
-    number = number_of(value, decimal)
-    return float(Decimal(str(number)) * Decimal(str(unit)))
+    return float(number_of(value, decimal)) * unit
 
 
 def json_of(value: Any) -> Any:

@@ -153,7 +153,7 @@ def _rows(tape: _Tape, delimiter: str, name: str) -> Iterator[Raw | InputError]:
 
 
 def _named(header: list[str], name: str) -> list[str]:
-    names = [one.strip() or f"column {i}" for i, one in enumerate(header, 1)]
+    names = [one.strip().removeprefix("\ufeff") or f"column {i}" for i, one in enumerate(header, 1)]
     if twice := [one for one, count in Counter(names).items() if count > 1]:
         raise UsageError(f"{name}: two columns are named {twice[0]!r}; give each a name of its own")
     return names

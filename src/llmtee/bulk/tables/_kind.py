@@ -85,6 +85,8 @@ def _has_columns(first: str, stream: Opened) -> bool:
             header, row = next(rows), next(rows, [])
         except (csv.Error, StopIteration):
             continue
+        if row and row[0].lstrip()[:1] in ("{", "["):  # something else than a header before records
+            continue
         pairs = list(zip_longest(header, row))
         if len(header) > 1 and all(_is_name(name) and cell is not None for name, cell in pairs):
             return True

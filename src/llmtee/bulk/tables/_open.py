@@ -19,7 +19,7 @@ from llmtee.bulk.tables._propose import SAMPLE, Proposal, propose
 from llmtee.bulk.tables._rows import ExchangeDecoder, RowDecoder
 from llmtee.bulk.tables._table import Table
 from llmtee.bulk.tables._vocabulary import EXCHANGE, FIELDS
-from llmtee.bulk.tables.mapping import TableMapping
+from llmtee.bulk.tables.mapping import TableMapping, check
 from llmtee.decoders import AUTO, Choice, Decoder, Detection, choice
 from llmtee.errors import InputError, UsageError
 from llmtee.frames import item_of
@@ -188,6 +188,7 @@ def _accepted(
     )
     if not whole.columns:
         raise UsageError(_needs_mapping(stream.label, table, None))
+    check(whole)
     if wrong := whole.missing(table.columns):
         raise UsageError(f"{stream.label}: {wrong}")
     found = Detection(TABLE, Proposal(whole).says)

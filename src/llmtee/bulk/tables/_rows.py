@@ -181,11 +181,15 @@ def times(values: Values) -> dict[str, Any]:
     duration = seconds if milliseconds is None else milliseconds
     if duration is None:
         return found
-    lasted = dt.timedelta(milliseconds=duration)
-    if "started_at" in found and "ended_at" not in found:
-        found["ended_at"] = found["started_at"] + lasted
-    elif "ended_at" in found and "started_at" not in found:
-        found["started_at"] = found["ended_at"] - lasted
+    try:
+        lasted = dt.timedelta(milliseconds=duration)
+        if "started_at" in found and "ended_at" not in found:
+            found["ended_at"] = found["started_at"] + lasted
+        elif "ended_at" in found and "started_at" not in found:
+            found["started_at"] = found["ended_at"] - lasted
+    except (OverflowError, ValueError):
+        name = "duration_s" if milliseconds is None else "duration_ms"
+        raise InputError(f"{duration:g} ms is longer than there is time", path=name) from None
     return {**found, "duration_ms": duration}
 
 

@@ -129,7 +129,7 @@ def _iso(text: str) -> dt.datetime | None:
 def _by_pattern(text: str, pattern: str) -> dt.datetime | None:
     try:
         return dt.datetime.strptime(text, pattern)  # noqa: DTZ007 - the zone comes from the mapping
-    except ValueError:
+    except (OverflowError, ValueError):
         return None
 
 
@@ -144,7 +144,7 @@ def _counted(number: Decimal, word: str) -> dt.datetime | None:
             # Days are kept as fractions: more than milliseconds are not in them.
             return _FIRST_DAY + dt.timedelta(milliseconds=round(number * 86_400_000))
         return _EPOCH + dt.timedelta(microseconds=round(number.scaleb(6 - _EPOCHS[word])))
-    except (OverflowError, ValueError):
+    except (ArithmeticError, ValueError):
         return None
 
 
@@ -156,9 +156,11 @@ def _zoned(found: dt.datetime, zone: dt.tzinfo | None) -> Timed:
                 '"Europe/Berlin"'
             )
         found = found.replace(tzinfo=zone)
-        twice = found.utcoffset() != found.replace(fold=1).utcoffset()
-    else:
-        twice = False
+        return _timed(found, twice=found.utcoffset() != found.replace(fold=1).utcoffset())
+    return _timed(found, twice=False)
+
+
+def _timed(found: dt.datetime, *, twice: bool) -> Timed:
     try:
         return Timed(found.astimezone(dt.UTC), twice)
     except OverflowError:

@@ -30,10 +30,9 @@ class Values:
     """From which column each came, for errors."""
     flags: tuple[str, ...] = ()
 
-    def take(self, *names: str) -> Any:
-        """The first of the fields that is there, taken out; ``None`` if none is."""
-        found = [self.fields.pop(name) for name in names if name in self.fields]
-        return found[0] if found else None
+    def take(self, name: str) -> Any:
+        """A field, taken out; ``None`` if it is not there."""
+        return self.fields.pop(name, None)
 
 
 def values_of(row: Any, mapping: TableMapping) -> Values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -99,6 +100,7 @@ EXCHANGE: Final = ("request", "response")
 """Fields that make each row a record of a provider's format."""
 
 
+@lru_cache(1024)
 def field_of(name: str) -> Field | None:
     """What a field holds; ``None`` if there is none of the name."""
     if name in FIELDS:
@@ -110,6 +112,7 @@ def field_of(name: str) -> Field | None:
     return None
 
 
+@lru_cache(1024)
 def split_name(name: str) -> tuple[str, str]:
     """``properties`` and ``plan`` of ``properties.plan``; nothing before the name of a field that is not open."""
     for owner in OPEN:

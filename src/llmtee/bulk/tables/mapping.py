@@ -181,7 +181,7 @@ def _mapping(given: Mapping[str, Any]) -> TableMapping:
         else:
             columns.append(_column(name, value))
     mapping = TableMapping(columns=tuple(columns), **options)
-    _check(mapping)
+    check(mapping)
     return mapping
 
 
@@ -290,7 +290,8 @@ def _text(where: str, value: Any) -> str:
     raise UsageError(f"mapping: {where} must be text, not {value!r:.60}")
 
 
-def _check(mapping: TableMapping) -> None:
+def check(mapping: TableMapping) -> None:
+    """Raises a `UsageError` if the fields of a mapping do not go together."""
     fields = mapping.fields
     if mapping.by_exchange and (both := sorted(fields.intersection(_NOT_IN_EXCHANGES))):
         raise UsageError(
