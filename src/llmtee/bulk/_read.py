@@ -11,6 +11,7 @@ from llmtee.bulk._source import Place, Source, name_of, open_lines, places
 from llmtee.bulk._traces import OpenTraces
 from llmtee.errors import InputError
 from llmtee.model import Item
+from llmtee.model.snapshot import taken
 
 
 def read(
@@ -67,7 +68,7 @@ def _items(
             try:
                 how, found = choose(raw.value)
                 parts = how.traces.split(raw.value) if how.traces else []
-                items = [] if how.traces else how.decode(raw.value)
+                items = [] if how.traces else how.decode(taken(raw.value))
             except InputError as error:
                 on_error(raw.error(error, name))
                 continue

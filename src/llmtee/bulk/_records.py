@@ -11,6 +11,7 @@ from typing import Any
 from llmtee import jsontext
 from llmtee.bulk._source import Line
 from llmtee.errors import InputError
+from llmtee.model.snapshot import from_json_text
 
 LETTER = "dead_letter"
 """The key of a dead letter beside the event, or the record, that it is about."""
@@ -23,6 +24,7 @@ class Raw:
     """One record as it was read."""
 
     value: Any
+    """JSON as ``to_json_value`` leaves it."""
     line: int | None = None
     """``None`` in a document that holds many records over many lines."""
     path: str = ""
@@ -88,7 +90,7 @@ def _parses(text: str) -> bool:
 
 def _line(number: int, text: str, source: str) -> Iterator[Raw | InputError]:
     try:
-        value = jsontext.loads(text)
+        value = from_json_text(text)
     except ValueError as error:
         what, _, column = _explained(error)
         yield InputError(f"is not JSON: {what} at column {column}", source=source, line=number)
@@ -102,7 +104,7 @@ def _document(lines: list[Line], source: str) -> Iterator[Raw | InputError]:
         yield broken
         return
     try:
-        value = jsontext.loads("".join(str(text) for _, text in lines))
+        value = from_json_text("".join(str(text) for _, text in lines))
     except ValueError as error:
         what, line, column = _explained(error)
         reason = (
