@@ -12,6 +12,7 @@ from llmtee.bulk._documents import Cut, Documents
 from llmtee.bulk._lines import Line, lines, not_utf8, refuse_other_encoding, text_head
 from llmtee.bulk._source import READ_ERRORS, Opened, unreadable
 from llmtee.errors import InputError
+from llmtee.model.snapshot import from_json_text, taken
 
 LETTER = "dead_letter"
 """The key of a dead letter beside the event, or the record, that it is about."""
@@ -23,6 +24,7 @@ class Raw(NamedTuple):
     """One record as it was read."""
 
     value: Any
+    """Of a text in JSON as ``to_json_value`` leaves it, and `taken`; the row of a table may hold anything."""
     line: int | None = None
     """On which it begins, from 1; of a table that is no text: its row."""
     path: str = ""
@@ -127,7 +129,7 @@ def _parses(text: bytes) -> bool:
 
 def _line(number: int, text: bytes, source: str, size: int) -> Iterator[Raw | InputError]:
     try:
-        value = jsontext.loads(text)
+        value = from_json_text(text)
     except ValueError as error:
         what, _, column = _explained(error)
         reason = not_utf8(text) or f"is not JSON: {what} at column {column}"
@@ -135,9 +137,9 @@ def _line(number: int, text: bytes, source: str, size: int) -> Iterator[Raw | In
         return
     if isinstance(value, list):
         for i, entry in enumerate(value):
-            yield Raw(_plain(entry), number, f"[{i}]", source, 0, 0 if i else size)
+            yield Raw(taken(_plain(entry)), number, f"[{i}]", source, 0, 0 if i else size)
     else:
-        yield Raw(_plain(value), number, "", source, 0, size)
+        yield Raw(taken(_plain(value)), number, "", source, 0, size)
 
 
 def _cuts(stream: Opened, head: Iterable[Line]) -> Iterator[Cut | InputError]:
@@ -160,7 +162,7 @@ def of_cut(cut: Cut | InputError, source: str) -> Iterator[Raw | InputError]:
         return
     path = "" if cut.place is None else f"[{cut.place}]"
     try:
-        value = jsontext.loads(cut.text)
+        value = from_json_text(cut.text)
     except ValueError as error:
         what, line, column = _explained(error)
         reason = not_utf8(cut.text) or (
@@ -168,7 +170,7 @@ def of_cut(cut: Cut | InputError, source: str) -> Iterator[Raw | InputError]:
         )
         yield InputError(reason, source=source, line=cut.line + line - 1, path=path or None)
     else:
-        yield Raw(_plain(value), cut.line, path, source, 0, len(cut.text))
+        yield Raw(taken(_plain(value)), cut.line, path, source, 0, len(cut.text))
 
 
 def _plain(value: Any) -> Any:
