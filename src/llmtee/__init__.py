@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from llmtee.model import ModelCall as ModelCall
     from llmtee.model import Step as Step
     from llmtee.model import ToolRun as ToolRun
+    from llmtee.sources import Langfuse as Langfuse
+    from llmtee.sources import LangSmith as LangSmith
     from llmtee.tee import Tee as Tee
     from llmtee.tee import configure as configure
     from llmtee.tee import get_tee as get_tee
@@ -52,6 +54,8 @@ _HOMES = {
     "HoneyHive": "llmtee.vendors.honeyhive",
     "Inkeep": "llmtee.vendors.inkeep",
     "InputError": "llmtee.errors",
+    "LangSmith": "llmtee.sources",
+    "Langfuse": "llmtee.sources",
     "LlmteeError": "llmtee.errors",
     "Message": "llmtee.model",
     "ModelCall": "llmtee.model",
@@ -85,6 +89,8 @@ __all__ = [  # noqa: RUF022 - sorted as text is; a test compares it with what is
     "HoneyHive",
     "Inkeep",
     "InputError",
+    "LangSmith",
+    "Langfuse",
     "LlmteeError",
     "Message",
     "ModelCall",

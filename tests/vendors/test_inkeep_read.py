@@ -224,8 +224,13 @@ def test_what_lies_outside_of_the_window_is_counted() -> None:
 def answered(body: Any) -> Any:
     reader = read(Inkeep())
     position = reader.start(WINDOW)
-    (request,) = reader.requests(position)
-    return reader.page(position, [Exchange(request, status=200, content=json.dumps(body).encode())])
+    while True:  # what may be a moment's is asked for again
+        (request,) = reader.requests(position)
+        exchange = Exchange(request, status=200, content=json.dumps(body).encode())
+        page = reader.page(position, [exchange])
+        if page.items or page.next is None:
+            return page
+        position = page.next
 
 
 ROW = filled("oldest first", 1).sorted()[0]
@@ -238,7 +243,6 @@ ROW = filled("oldest first", 1).sorted()[0]
         ({"total": 3}, "no conversations"),
         ({"conversations": [], "total": 3, "count": 0}, "empty, though there are 3"),
         ({"conversations": [ROW], "total": 3, "count": 2}, "has 2 conversations, and has 1"),
-        ({"conversations": [ROW], "total": 0}, "though there are 0 in all"),
         ({"conversations": [ROW, ROW], "total": 9}, "same id twice"),
     ],
 )
@@ -252,6 +256,21 @@ def test_an_answer_of_another_shape_names_the_place() -> None:
         answered({"conversations": [{"id": "c", "messages": 3}], "total": 1})
     with pytest.raises(InputError, match=r"conversations\[0\]\.createdAt"):
         answered({"conversations": [{**ROW, "createdAt": "soon"}], "total": 1})
+
+
+def test_feedback_that_is_missing_on_a_page_is_an_error() -> None:
+    reader = read(Inkeep(max_items=10))
+    position = reader.start(WINDOW)
+    empty = {"conversations": [], "total": 0}
+    rated = {"positiveFeedback": [{"id": "f1", "type": "positive"}], "positiveFeedbackCount": 30}
+    for body in (empty, rated, rated, rated):
+        exchange = Exchange(
+            reader.requests(position)[0], status=200, content=json.dumps(body).encode()
+        )
+        position = reader.page(position, [exchange]).next
+    exchange = Exchange(reader.requests(position)[0], status=200, content=exchange.content)
+    with pytest.raises(HistoryIncomplete, match="max_items=2"):
+        reader.page(position, [exchange])
 
 
 # ── the sketch ──────────────────────────────────────────────────────────────────────────────────────────────────

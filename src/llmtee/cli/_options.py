@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from llmtee import bulk, config, registry
 from llmtee.bulk import TableMapping
 from llmtee.cli._run import complain
+from llmtee.delivery.recorded import EventLog
 from llmtee.errors import InputError, UnknownName, UsageError
 from llmtee.privacy import Redaction, Where
 from llmtee.spec import Env, ExporterSettings, Vendor
@@ -77,6 +78,13 @@ DirOption: TypeAlias = Annotated[
 STDIN = "-"
 _NAMED = 5
 """Files passed over that are named; more are counted."""
+LOG = "log:"
+"""Begins what names an event log among sources."""
+
+
+def log_of(source: str) -> EventLog | None:
+    """The event log that ``log:DIR`` names; ``log:`` alone is the one of the settings. ``None``: it names none."""
+    return EventLog(source.removeprefix(LOG) or None) if source.startswith(LOG) else None
 
 
 def existing(paths: list[str]) -> list[str]:
@@ -87,6 +95,8 @@ def existing(paths: list[str]) -> list[str]:
     """
     files: list[str] = []
     for path in paths:
+        if path.startswith(LOG):
+            raise UsageError(f"{path}: write it to a file first: llmtee history {path} -o FILE")
         if path != STDIN and not Path(path).exists() and not has_magic(path):
             raise UsageError(f"{path}: no such file")
         try:
