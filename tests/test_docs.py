@@ -162,6 +162,8 @@ def test_commands_run(
     command: str, tmp_path: Path, vendors: list[emulators.Emulator], llmtee: Callable[..., Any]
 ) -> None:
     shutil.copy(ROOT / "fixtures" / "conversations" / "plain-chat.jsonl", tmp_path / "logs.jsonl")
+    for name in ("support-export.csv", "support-export.toml"):
+        shutil.copy(ROOT / "fixtures" / "tables" / name, tmp_path)
     done = llmtee(*shlex.split(command)[1:])
     assert done.code == 0, done.err
     assert done.out or (tmp_path / "out.jsonl").exists()

@@ -12,6 +12,7 @@ from typing import Any
 
 from llmtee import registry
 from llmtee._data_files import data_dir
+from llmtee.bulk import tables
 from llmtee.formats.conventions import CONVENTIONS, Convention
 from llmtee.frames import CONVERSATION_COLUMNS, EVENT_COLUMNS, RENDERED_COLUMNS, Column
 from llmtee.model import MediaPart, Message, ModelCall, Step, ToolRun, Usage
@@ -37,6 +38,7 @@ def blocks() -> dict[str, Callable[[], Iterator[str]]]:
         "event columns": lambda: _columns(EVENT_COLUMNS),
         "conversation columns": lambda: _columns(CONVERSATION_COLUMNS),
         "rendered columns": lambda: _columns(RENDERED_COLUMNS),
+        "columns": _table_columns,
     }
 
 
@@ -55,6 +57,16 @@ def filled(text: str) -> str:
 def row(*cells: str) -> str:
     """A row of a table."""
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _table_columns() -> Iterator[str]:
+    """The fields that a column of a table can fill."""
+    yield row("field", "what it is")
+    yield "|---|---|"
+    for name, field in tables.FIELDS.items():
+        yield row(f"`{name}`", field.about)
+    for name, field in tables.OPEN.items():
+        yield row(f"`{name}.…`", field.about)
 
 
 # ── formats ─────────────────────────────────────────────────────────────────────────────────────────────────────

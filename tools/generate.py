@@ -37,7 +37,7 @@ def generated() -> dict[str, str]:
         "docs/vendors.md": "\n".join([*_vendors_page(), ""]),
         **{
             name: formats_page.filled((ROOT / name).read_text(encoding="utf-8"))
-            for name in ("docs/formats.md", "docs/model.md", "docs/arrow.md")
+            for name in ("docs/formats.md", "docs/model.md", "docs/arrow.md", "docs/tables.md")
         },
     }
 

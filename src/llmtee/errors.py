@@ -6,6 +6,7 @@
     │   └── UnknownName         no such vendor or format (lists those there are)
     ├── InputError              a record or payload cannot be read (names source, line and JSON path)
     ├── RenderError             an item has no valid shape at a vendor (names the field)
+    ├── ConversionStopped       a conversion ended before its input did (says why, and what was kept)
     ├── HistoryIncomplete       a vendor's history does not add up, or cannot be read at all (says what to do)
     ├── EventLogError           the event log cannot be used (names the directory)
     │   └── NewerEventLog       a newer llmtee wrote it
@@ -96,6 +97,20 @@ def _rebuild_input_error(
 
 class RenderError(LlmteeError):
     """An item that has no valid shape at a vendor, such as a chat without any message."""
+
+
+class ConversionStopped(LlmteeError):
+    """A conversion ended before its input did: there were too many errors, or a worker process was lost.
+
+    What was written is kept where that is possible, and ``resume=True`` goes on with it.
+
+    Attributes:
+        report: what was done until then, a ``Report``, where it was counted.
+    """
+
+    def __init__(self, reason: str, report: Any = None) -> None:
+        self.report = report
+        super().__init__(reason)
 
 
 class HistoryIncomplete(LlmteeError):

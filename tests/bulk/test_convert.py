@@ -17,7 +17,7 @@ from llmtee import HoneyHive, Voker, registry
 from llmtee._data_files import data_dir
 from llmtee.assembly import fit
 from llmtee.bulk import Report, convert, read
-from llmtee.bulk import _convert as implementation
+from llmtee.bulk import _tally as implementation
 from llmtee.errors import InputError, LlmteeError, RenderError, UnknownName, UsageError
 from llmtee.model import Conversation, Item, Message, ModelCall, TextPart, ToolRun
 from llmtee.spec import WireItem

@@ -19,6 +19,11 @@ from llmtee.errors import InputError, UnknownName
 from llmtee.model import ModelCall, Step, ToolRun
 from llmtee.model.ids import is_uuid
 
+KNOWN = (
+    ".json, .jsonl, .ndjson, .csv, .tsv, plain or .gz, .zst, .zstd; "
+    ".parquet, .arrow, .arrows, .feather, .ipc"
+)
+
 
 def chat(n: int = 1, **fields: Any) -> dict[str, Any]:
     message = {"role": "assistant", "content": f"answer {n}"}
@@ -194,7 +199,7 @@ class TestBadInput:
     def test_in_a_list_the_path_says_which(self) -> None:
         bad = chat(2, session=[])
         _, [error] = self.bad(io.StringIO(json.dumps([chat(1), bad], indent=1)))
-        assert (error.line, error.path) == (None, "[1].session")
+        assert (error.line, error.path) == (23, "[1].session")
 
     @pytest.mark.parametrize(
         "value", ["NaN", "1e999", '"\\ud800"', "9" * 5000, "[" * 500 + "]" * 500]
@@ -243,7 +248,7 @@ class TestBadInput:
         assert questions(good) == ["question 1"]
         assert [str(error) for error in errors] == [
             f"{missing}: no such file",
-            f"{tmp_path}: is a directory; name the files in it",
+            f"{tmp_path}: holds no file of records ({KNOWN}); name the files in it",
         ]
         with pytest.raises(InputError, match="no such file"):
             list(read(missing))

@@ -140,7 +140,8 @@ def test_a_binary_file(llmtee: Run, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["missing.jsonl", "--to", "llmtee", "-o", "out.jsonl"], "missing.jsonl: no such file"),
-        ([".", "--to", "llmtee", "-o", "out.jsonl"], "is a folder"),
+        (["empty", "--to", "llmtee", "-o", "out.jsonl"], "empty: holds no file of records"),
+        (["*.csv", "--to", "llmtee", "-o", "out.jsonl"], "*.csv: no file matches"),
         (["logs.jsonl", "--to", "inkip", "-o", "out.jsonl"], "did you mean 'inkeep'?"),
         (["logs.jsonl", "--from", "opnai-chat", "--to", "llmtee", "-o", "o"], "'openai-chat'?"),
         (["logs.jsonl", "--to", "llmtee", "-o", "no/such/folder/out.jsonl"], "no/such/folder"),
@@ -149,6 +150,7 @@ def test_a_binary_file(llmtee: Run, tmp_path: Path) -> None:
 )
 def test_wrong_use(llmtee: Run, logs: Path, arguments: list[str], said: str) -> None:
     before = logs.read_bytes()
+    (logs.parent / "empty").mkdir()
     done = llmtee("convert", *arguments)
     assert done.code == 2
     assert said in done.err

@@ -111,6 +111,8 @@ def rare_calls() -> Iterator[ModelCall]:
         yield ModelCall(id=SOME_ID, choices=(answer,))
     for choice in ("none", "auto", "required", {"type": "function", "function": {"name": "f"}}):
         yield ModelCall(id=SOME_ID, parameters={"tool_choice": choice})
+    unanswered = Message(role="tool", parts=(ToolResultPart(call_id="c"),))
+    yield ModelCall(id=SOME_ID, input=(unanswered,))
 
 
 @pytest.mark.parametrize("target", PROVIDERS)

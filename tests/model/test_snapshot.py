@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr
 
 from llmtee import jsontext
-from llmtee.model.snapshot import MAX_DEPTH, clean_text, to_json_object, to_json_value
+from llmtee.model.snapshot import (
+    MAX_DEPTH,
+    clean_text,
+    from_json_text,
+    to_json_object,
+    to_json_value,
+)
+from llmtee.testing import strategies
 
 
 class Colour(enum.Enum):
@@ -176,3 +183,29 @@ def test_cleaned_text_is_utf8_and_unchanged_where_it_was(text: str) -> None:
     except UnicodeEncodeError:
         return
     assert cleaned == text
+
+
+@given(strategies.json_values())
+def test_a_text_is_read_as_its_value_would_be_taken(value: Any) -> None:
+    for text in (jsontext.dumps(value), jsontext.dumps(value).decode()):
+        assert jsontext.same(from_json_text(text), to_json_value(jsontext.loads(text)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *('[1e999, {"a": [-1e999]}]', '{"a": NaN}', "Infinity", "1e999", "1e308"),
+        *('"\\ud800"', '{"\\udc00": ["a"]}', '"\\ud83d\\ude42"', str(10**40), "[1, 1.0, true]"),
+        *("[" * deep + "]" * deep for deep in (MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1, 199)),
+        '{"a":' * MAX_DEPTH + "[]" + "}" * MAX_DEPTH,
+    ],
+)
+def test_what_only_some_readers_read_is_mended_in_a_text(text: str) -> None:
+    expected = to_json_value(jsontext.loads(text))
+    assert jsontext.same(from_json_text(text), expected)
+    assert jsontext.same(from_json_text(text.encode()), expected)
+
+
+def test_a_text_that_is_no_json_is_an_error() -> None:
+    with pytest.raises(ValueError, match="line 1 column 4"):
+        from_json_text('{"a}')

@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TypeVar
+import os
+from collections.abc import Callable
+from pathlib import Path
 
-from llmtee.bulk._read import read
-from llmtee.bulk._sink import Destination, open_sink
-from llmtee.bulk._source import Source
-from llmtee.bulk._target import Skipped, Written, target_of
+from llmtee.bulk._input import files_in
+from llmtee.bulk._packing import packing_of
+from llmtee.bulk._run import Run
+from llmtee.bulk._sink import Destination, Output, regular
+from llmtee.bulk._source import Source, places
+from llmtee.bulk._tally import ErrorFile, Progress, Report, Tally
+from llmtee.bulk._target import takes_conversations
+from llmtee.bulk._trail import Trail
+from llmtee.bulk._work import Job, Work
+from llmtee.bulk.tables import mapping_of
+from llmtee.bulk.tables.mapping import Given
 from llmtee.decoders import AUTO, Detection
-from llmtee.errors import InputError, LlmteeError
+from llmtee.errors import LlmteeError, UsageError
 from llmtee.privacy import Predicate, Redaction
 from llmtee.spec import ExporterSettings
 
-T = TypeVar("T")
-
-MAX_ERRORS = 100
-"""How many errors a report holds; all are counted."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a conversion did."""
-
-    read: int
-    """Events and conversations that were read."""
-    written: int
-    """Events or conversations that were written: of the target's own grain, so not always as many as were read."""
-    records: int
-    """Lines, or entries of the list, that hold them."""
-    failed: int
-    """Records that could not be read, and items that have no valid shape at the target."""
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    """Items that the target has no place for, by reason."""
-    errors: tuple[LlmteeError, ...] = ()
-    """The first of the errors that ``failed`` counts."""
-    detected: tuple[Detection, ...] = ()
-    """What ``"auto"`` chose and why, once for each format in each source."""
+SESSION_LIMIT = 50_000_000
+"""Bytes of one session's events, as canonical JSON, that are assembled at most."""
 
 
 def convert(
@@ -47,21 +31,31 @@ def convert(
     dst: Destination,
     *,
     source: str = AUTO,
+    mapping: Given = None,
     target: str | ExporterSettings,
     where: Predicate | None = None,
     sample: float = 1.0,
     redact: Redaction | None = None,
     carry: bool = False,
+    assemble: bool = False,
+    workers: int = 1,
+    resume: bool = False,
+    errors: str | os.PathLike[str] | None = None,
+    max_errors: int | None = None,
+    session_limit: int = SESSION_LIMIT,
     on_error: Callable[[LlmteeError], None] | None = None,
     on_detect: Callable[[Detection], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
     indent: int | None = None,
 ) -> Report:
-    """Reads records and writes them in another shape.
+    """Reads records and writes them in another shape, in bounded memory however large the files are.
 
     Args:
         src: what to read, as `read` takes it.
-        dst: a path, an open stream, or ``"-"`` for stdout. A file appears when it is complete.
+        dst: a path, an open stream, or ``"-"`` for stdout. A file appears when it is complete; a name that ends in
+            ``.gz`` or ``.zst`` is packed.
         source: format or vendor of ``src``, or ``"auto"``.
+        mapping: which columns of a table fill which fields, as `read` takes it.
         target: a vendor's name or settings: each record is then the body of one request as it would be posted, with
             ``prepare``'s part of it left out. Or a format that can be written, or ``"llmtee"``.
         where: which events or conversations are written, such as ``Where(agents=("support",))``; the others count
@@ -69,75 +63,68 @@ def convert(
         sample: the share of sessions that is written; what failed always is.
         redact: what is taken out of them.
         carry: whether what the vendor's fields cannot say is parked in its free-form field.
+        assemble: whether events become conversations, one for each session, in the order in which the sessions
+            appear; for a vendor that takes conversations they do anyway. The events wait in a file meanwhile.
+        workers: processes that decode and render; tables are decoded by one. The output is the same, byte for byte, however many there are.
+        resume: whether to go on where an earlier run with the same input and options ended, however it ended.
+            Without such a run, it begins at the beginning.
+        errors: a file for each record that failed, with its place, the reason and what was there, as JSON Lines.
+        max_errors: errors at which the conversion stops.
+        session_limit: bytes of one session's events, as canonical JSON, that are assembled at most: a session has to
+            fit into memory, at about ten times that. A larger one is an error.
         on_error: called with each error, as it comes.
         on_detect: called with what ``"auto"`` chose and why, once for each format in each source.
+        on_progress: called after each chunk, which is at most 1,000 lines or some 2 MB.
         indent: spaces to indent by; JSON Lines without.
 
     Returns:
-        The counts. Bad records do not stop the good ones. For a vendor that takes conversations the events are
-        assembled by session, for which all of them have to fit into memory.
+        The counts. Bad records do not stop the good ones. Spans and the like are joined to traces in this process,
+        whatever ``workers`` says, and a run that holds any cannot go on from there but only from before.
 
     Raises:
-        UsageError: the source's or the target's name is unknown, or ``dst`` cannot be written.
+        UsageError: the source's or the target's name is unknown, or ``dst`` cannot be written; a table has no mapping
+            that works; what is resumed is not the same input or not the same options; a function cannot be given to another process.
         ConfigError: the vendor's settings are invalid.
         InputError: a file cannot be read at all, and there is no ``on_error`` to tell.
+        ConversionStopped: there were ``max_errors`` errors, or a worker process was lost. As after any exception,
+            what was written of a file is kept beside it as far as ``resume`` can go on with it.
     """
-    tally = _Tally(on_error, on_detect)
-    render = target_of(target, where=where, sample=sample, redact=redact, carry=carry)
-    items = read(src, source, on_error=tally.failed, on_detect=tally.told)
-    with open_sink(dst, indent) as write:
-        for outcome in render(tally.counted(items)):
-            if isinstance(outcome, Written):
-                write(outcome.value)
-                tally.written += outcome.items
-                tally.records += 1
-            elif isinstance(outcome, Skipped):
-                tally.skipped[outcome.reason] += 1
-            else:
-                tally.failed(outcome)
-    return tally.report()
-
-
-class _Tally:
-    """Counts for a `Report`."""
-
-    def __init__(
-        self,
-        on_error: Callable[[LlmteeError], None] | None,
-        on_detect: Callable[[Detection], None] | None,
-    ) -> None:
-        self._on_error, self._on_detect = on_error, on_detect
-        self._detected: list[Detection] = []
-        self._read = self._failed = self.written = self.records = 0
-        self.skipped: Counter[str] = Counter()
-        self._errors: list[LlmteeError] = []
-
-    def counted(self, items: Iterable[T]) -> Iterator[T]:
-        for item in items:
-            self._read += 1
-            yield item
-
-    def failed(self, error: LlmteeError) -> None:
-        self._failed += 1
-        if len(self._errors) < MAX_ERRORS:
-            self._errors.append(error)
-        if self._on_error is not None:
-            self._on_error(error)
-        elif isinstance(error, InputError) and error.line is None and error.path is None:
-            raise error  # not a record but a whole file: nothing of it would be in the output
-
-    def told(self, found: Detection) -> None:
-        self._detected.append(found)
-        if self._on_detect is not None:
-            self._on_detect(found)
-
-    def report(self) -> Report:
-        return Report(
-            read=self._read,
-            written=self.written,
-            records=self.records,
-            failed=self._failed,
-            skipped=dict(self.skipped),
-            errors=tuple(self._errors),
-            detected=tuple(self._detected),
+    if workers < 1 or (max_errors is not None and max_errors < 1):
+        raise UsageError("workers and max_errors count from 1")
+    work = Work(
+        Job(
+            source=source,
+            mapping=mapping_of(mapping),
+            target=target,
+            where=where,
+            sample=sample,
+            redact=redact,
+            carry=carry,
+            gather=assemble or takes_conversations(target),
+            indent=indent,
+            packing=packing_of(dst),
         )
+    )
+    files = [*files_in(places(src))]
+    trail = Trail(files, regular(dst), work, resume=resume)
+    try:
+        side = None if errors is None else ErrorFile(Path(errors), trail.mark.errors)
+        tally = Tally(on_error, on_detect, side)
+        if trail.mark.tally is not None:
+            tally.load(trail.mark.tally)
+        run = Run(
+            work,
+            files,
+            Output(dst, indent, trail.partial),
+            trail,
+            tally,
+            max_errors=max_errors,
+            session_limit=session_limit,
+            on_progress=on_progress,
+        )
+        report = run.run(workers)
+    except BaseException:
+        trail.leave()
+        raise
+    trail.remove()
+    return report

@@ -49,8 +49,9 @@ def read(
     """What was logged, lazily, as canonical items.
 
     ``read(HoneyHive(project="Simple RAG"), since="2026-01-01")`` reads a vendor's history over the network, with the
-    key from the environment. ``read(EventLog(dir))`` reads what llmtee itself recorded. All else is files: a path, an
-    open stream, ``"-"`` for stdin, or a list of these.
+    key from the environment. ``read(EventLog(dir))`` reads what llmtee itself recorded. All else is files: a path, a
+    folder, a glob such as ``"logs/**/*.jsonl.gz"``, an open stream, ``"-"`` for stdin, or a list of these; JSON Lines,
+    JSON, CSV, Parquet or Arrow IPC, text in UTF-8, plain or packed by gzip or zstd.
 
     Args:
         source: an exporter to a vendor that can be read back, an `EventLog`, or files.
@@ -61,9 +62,10 @@ def read(
         on_note: of a history: told what a user should know, such as what the vendor no longer has; logged by default.
         options: of files, by name:
 
-            ``on_error`` is called with what cannot be read, an ``InputError``, and reading goes on; without it the
-            first error is raised. ``on_detect`` is called with what ``"auto"`` chose and why, once for each format in
-            each source.
+            ``mapping`` says which columns of a table fill which fields: a dictionary, the path of a TOML file, or
+            ``"auto"``; see ``docs/tables.md``. ``on_error`` is called with what cannot be read, an ``InputError``, and
+            reading goes on; without it the first error is raised. ``on_detect`` is called with what ``"auto"`` chose
+            and why, once for each format in each source.
 
     Returns:
         An iterator: events and conversations, and from histories supplements such as ratings too. Close it when it is
@@ -72,7 +74,8 @@ def read(
 
     Raises:
         UnknownName: nobody has registered the format (at once).
-        UsageError: ``since`` or ``until`` with files, or something of files with a history.
+        UsageError: ``since`` or ``until`` with files, or something of files with a history; a table has no mapping, or
+            one that cannot work: the error proposes one.
         InputError: something cannot be read (while iterating).
         ConfigError: the vendor's key is missing.
         HistoryIncomplete: the vendor has no history to read, or what it gives does not add up.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 from llmtee import jsontext
@@ -11,48 +13,69 @@ from llmtee.model.ids import derive_id
 from llmtee.model.snapshot import to_json_value
 
 
-class Repetitions:
-    """Counts what one source repeats.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What tells a record apart from others that would get the same id. Hashes of 64 bits, signed."""
+
+    key: int
+    """Of the id, within one source."""
+    content: int
+    """Of what was asked and answered; 0 where the id was made of the content, so that each record is another one."""
+
+
+def claim(item: Item, raw: Any, *, single: bool, scope: int = 0) -> Claim | None:
+    """What an item claims as its own; ``None`` where it surely has an id of its own.
 
     An event without an id of its own gets one derived from its content, so two equal records would become one
     event. The second occurrence mixes its ordinal in, and so on: reading the source again gives the same ids again.
 
     A response's id is an id: the same call logged twice stays one event. But some local servers give every
     response the same id; calls that differ stay apart.
+
+    Args:
+        item: what was read.
+        raw: the record that it was read from.
+        single: whether the record is one event, and not a batch.
+        scope: number of the source: each counts for itself.
     """
+    native = item.native if isinstance(item, ModelCall) else None
+    if item.source_ids and (not single or native is None):
+        return None
+    if _names_itself(item, raw):
+        return None
+    if native is None or not item.source_ids:
+        return Claim(_hash(f"{scope}\x1f{item.id}".encode()), 0)
+    exchange = jsontext.dumps_sorted([native.request, native.response])
+    return Claim(_hash(f"{scope}\x1e{item.id}".encode()), _hash(exchange) or 1)
+
+
+def _hash(data: bytes) -> int:
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), signed=True)
+
+
+def renamed(item: Item, ordinal: int) -> Item:
+    """``item`` under the id of its ordinal among those that claim the same; the first keeps its own."""
+    if ordinal == 0:
+        return item
+    return item.model_copy(update={"id": derive_id(item.id, str(ordinal))})
+
+
+class Repetitions:
+    """Ordinals of claims, in memory: of what one reader reads."""
 
     def __init__(self) -> None:
-        self._seen: Counter[str] = Counter()
-        self._calls: dict[str, list[str]] = {}
+        self._counts: Counter[int] = Counter()
+        self._contents: dict[int, dict[int, int]] = {}
 
-    def told_apart(self, item: Item, raw: Any, *, single: bool) -> Item:
-        """``item``, with another id where an earlier record of the source has taken it.
-
-        Args:
-            item: what was read.
-            raw: the record that it was read from.
-            single: whether the record is one event, and not a batch.
-        """
-        if _names_itself(item, raw):
-            return item
-        if item.source_ids:
-            ordinal = self._variant(item) if single else 0
-        else:
-            ordinal = self._seen[item.id]
-            self._seen[item.id] += 1
-        if ordinal == 0:
-            return item
-        return item.model_copy(update={"id": derive_id(item.id, str(ordinal))})
-
-    def _variant(self, item: Item) -> int:
-        if not isinstance(item, ModelCall) or item.native is None:
+    def ordinal(self, claimed: Claim | None) -> int:
+        """How many others came before that claim the same."""
+        if claimed is None:
             return 0
-        exchange = jsontext.dumps_sorted([item.native.request, item.native.response])
-        variants = self._calls.setdefault(item.id, [])
-        digest = derive_id(exchange.decode())
-        if digest not in variants:
-            variants.append(digest)
-        return variants.index(digest)
+        if claimed.content == 0:
+            self._counts[claimed.key] += 1
+            return self._counts[claimed.key] - 1
+        variants = self._contents.setdefault(claimed.key, {})
+        return variants.setdefault(claimed.content, len(variants))
 
 
 def _names_itself(item: Item, raw: Any) -> bool:

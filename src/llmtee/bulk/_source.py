@@ -1,39 +1,47 @@
-"""Where records come from: files, plain or gzipped, streams and stdin, one line at a time."""
+"""Where records come from: files, folders and globs, streams and stdin; plain or packed, told by their first bytes."""
 
 from __future__ import annotations
 
-import codecs
+import glob
 import gzip
 import io
 import os
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from itertools import count
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
-from llmtee.errors import InputError
+from llmtee.errors import InputError, UsageError
 
 Place: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]
-"""One source: a path, an open stream, or ``-`` for stdin."""
+"""One source: a path, a folder or a glob, an open stream, or ``-`` for stdin."""
 
 Source: TypeAlias = Place | Sequence[Place]
 
-Line: TypeAlias = tuple[int, str | InputError]
-"""A line and its number; the error where the line alone cannot be read."""
-
-_GZIP = b"\x1f\x8b"
-_READ_ERRORS = (OSError, EOFError, zlib.error)
-_SNIFF = 4096
-_NOT_TEXT = (
-    "is not text but a binary file; records are JSON Lines or JSON, in UTF-8, plain or gzipped"
+TABLES = (".csv", ".tsv", ".parquet", ".arrow", ".arrows", ".feather", ".ipc")
+TEXTS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv")
+PACKED = (".gz", ".zst", ".zstd")
+SUFFIXES = (
+    *dict.fromkeys((*TEXTS, *TABLES)),
+    *(f"{text}{pack}" for text in TEXTS for pack in PACKED),
 )
+"""Of the files that are taken from a folder."""
+_KNOWN = f"{', '.join(TEXTS)}, plain or {', '.join(PACKED)}; {', '.join(TABLES[2:])}"
+
+READ_ERRORS = (OSError, EOFError, zlib.error)
+"""What reading a stream raises when it cannot go on."""
+
+CHUNK = 1 << 17
+_LOOK = 1 << 16
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_LONGEST_MAGIC = 8
+_ZSTD_PIECE = 4096  # a few bytes may unpack to 128 KB, so that little is unpacked at a time
 
 
 def places(source: Source) -> list[Place]:
-    """The sources, one by one."""
+    """The sources, one by one, as they were given."""
     if isinstance(source, Sequence) and not isinstance(source, str):
         return list(source)
     return [source]
@@ -49,98 +57,186 @@ def name_of(place: Place) -> str:
     return name if isinstance(name, str) else "stream"
 
 
-@contextmanager
-def open_lines(place: Place) -> Iterator[Iterator[Line]]:
-    """The lines of a source, numbered from 1, without a byte order mark. A stream that was open stays open.
+def files_of(place: Place) -> tuple[list[Place], list[str]]:
+    """The files that a place means, and what was passed over.
+
+    A folder means the files in it and below, with `SUFFIXES`, in the order of their paths; other files and what is
+    hidden are passed over. A path with ``*``, ``?`` or ``[`` that is not there means the files that match,
+    ``**`` any folders. Anything else means itself.
 
     Raises:
-        InputError: the source cannot be opened, read or unpacked, or is no text.
+        InputError: there is no such file in the folder, or none that matches.
+    """
+    if not isinstance(place, str | os.PathLike) or place == "-":
+        return [place], []
+    path = os.fspath(place)
+    if Path(path).is_dir():
+        return _files_in(path)
+    if glob.has_magic(path) and not os.path.lexists(path):
+        # Not Path.glob, which cannot take an absolute pattern.
+        every = glob.iglob(path, recursive=True)  # noqa: PTH207
+        found = sorted(one for one in every if not Path(one).is_dir())
+        if not found:
+            raise InputError("no file matches", source=path)
+        return [*found], []
+    return [place], []
+
+
+def _files_in(folder: str) -> tuple[list[Place], list[str]]:
+    taken: list[Path] = []
+    passed: list[Path] = []
+    for root, folders, names in os.walk(folder):
+        hidden = [name for name in folders if name.startswith(".")]
+        folders[:] = [name for name in folders if name not in hidden]
+        passed += [Path(root, name) for name in hidden]
+        for name in names:
+            is_ours = name.lower().endswith(SUFFIXES) and not name.startswith(".")
+            (taken if is_ours else passed).append(Path(root, name))
+    if not taken:
+        reason = f"holds no file of records ({_KNOWN}); name the files in it"
+        raise InputError(reason, source=folder)
+    order = sorted(taken, key=lambda path: path.parts)
+    return [str(path) for path in order], [str(path) for path in sorted(passed)]
+
+
+class Opened(io.BufferedReader):
+    """The unpacked bytes of a source, which can be looked at before they are read."""
+
+    def __init__(self, read: Callable[[int], bytes], name: str, file: IO[bytes] | None) -> None:
+        self._ahead = _Ahead(read)
+        super().__init__(self._ahead, CHUNK)
+        self.label = name
+        """What errors call the source."""
+        self.file = file
+        """The file itself, where it can be read at any place: on disk, and not packed."""
+        self.packed: IO[bytes] | None = file
+        """The file as it is on disk, packed or not; it tells how far it was read."""
+
+    def look(self, enough: Callable[[bytes], bool]) -> bytes:
+        """The first bytes, up to 64 KB or until there is ``enough``. Call it before anything is read."""
+        try:
+            return self._ahead.look(enough)
+        except READ_ERRORS as error:
+            raise unreadable(error, self.label, 1) from None
+
+    def skip(self, size: int) -> None:
+        """Takes off the first of the bytes that were looked at. Call it before anything is read."""
+        self._ahead.skip(size)
+
+
+class _Ahead(io.RawIOBase):
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self._held = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def look(self, enough: Callable[[bytes], bool]) -> bytes:
+        while len(self._held) < _LOOK and not enough(self._held):
+            more = self._read(CHUNK)
+            if not more:
+                break
+            self._held += more
+        return self._held
+
+    def skip(self, size: int) -> None:
+        self._held = self._held[size:]
+
+    def readinto(self, buffer: Any) -> int:
+        held = self._held or self._read(len(buffer))
+        size = min(len(held), len(buffer))
+        buffer[:size] = held[:size]
+        self._held = held[size:]
+        return size
+
+
+@contextmanager
+def opened(place: Place) -> Iterator[Opened]:
+    """The unpacked bytes of one file or stream. A stream that was open stays open.
+
+    Raises:
+        InputError: the source cannot be opened or unpacked.
+        UsageError: it is packed with zstd, and the extra is not installed.
     """
     name = name_of(place)
-    if isinstance(place, str | os.PathLike) and place != "-":
-        with _open(Path(place), name) as file:
-            yield _byte_lines(file, name)
-        return
-    stream: Any = sys.stdin.buffer if place == "-" else place
-    if isinstance(stream.read(0), str):
-        yield _text_lines(stream, name)
-    elif hasattr(stream, "peek"):
-        yield _byte_lines(stream, name)
-    else:
-        buffered = io.BufferedReader(stream)
-        try:
-            yield _byte_lines(buffered, name)
-        finally:
-            buffered.detach()  # or it would close the caller's stream
+    with ExitStack() as stack:
+        file: IO[bytes] | None = None
+        if isinstance(place, str | os.PathLike) and place != "-":
+            file = stack.enter_context(_open(Path(place), name))
+            packed = Opened(file.read, name, file if file.seekable() else None)
+        else:
+            packed = Opened(_reading(sys.stdin.buffer if place == "-" else place), name, None)
+        head = packed.look(lambda head: len(head) >= _LONGEST_MAGIC)
+        unpack = next((way for magic, way in _UNPACKERS.items() if head.startswith(magic)), None)
+        if unpack is None:
+            yield packed
+        else:
+            unpacked = Opened(unpack(packed), name, None)
+            unpacked.packed = packed.file
+            yield unpacked
 
 
-def _open(path: Path, name: str) -> Any:
+def _open(path: Path, name: str) -> IO[bytes]:
     try:
-        return path.open("rb")
+        return path.open("rb", buffering=0)
     except FileNotFoundError:
         raise InputError("no such file", source=name) from None
-    except IsADirectoryError:
-        raise InputError("is a directory; name the files in it", source=name) from None
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be opened: {error}", source=name) from None
 
 
-def _byte_lines(stream: Any, name: str) -> Iterator[Line]:
-    if _peek(stream, name).startswith(_GZIP):
-        with gzip.open(stream) as unpacked:
-            yield from _decoded(unpacked, name)
-    else:
-        yield from _decoded(stream, name)
+def _reading(stream: Any) -> Callable[[int], bytes]:
+    """How bytes are read from a stream: what is there, without waiting for more."""
+    if isinstance(stream.read(0), str):
+        return lambda _: stream.readline().encode("utf-8", "surrogatepass")
+    reading: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
+    return reading
 
 
-def _peek(stream: Any, name: str) -> bytes:
+def _gzip(packed: Opened) -> Callable[[int], bytes]:
+    return gzip.GzipFile(fileobj=packed).read1
+
+
+def _zstd(packed: Opened) -> Callable[[int], bytes]:
     try:
-        return bytes(stream.peek(_SNIFF)[:_SNIFF])
-    except _READ_ERRORS as error:
-        raise _unreadable(error, name, 1) from None
+        import zstandard  # noqa: PLC0415 - of an extra
+    except ImportError:
+        raise UsageError(
+            f"{packed.label} is packed with zstd, which needs: pip install 'llmtee[zstd]'"
+        ) from None
+    unpacker = zstandard.ZstdDecompressor()
+    frame = unpacker.decompressobj()
+    rest = b""
+
+    def read(_: int) -> bytes:
+        nonlocal frame, rest
+        while True:
+            piece = rest or packed.read1(_ZSTD_PIECE)
+            if frame.eof and piece:
+                frame = unpacker.decompressobj()
+            elif not piece:
+                if not frame.eof:
+                    raise EOFError  # or what is missing would not be missed
+                return b""
+            try:
+                content: bytes = frame.decompress(piece)
+            except zstandard.ZstdError as error:
+                raise OSError(f"zstd: {error}") from None
+            rest = frame.unused_data if frame.eof else b""
+            if content:
+                return content
+
+    return read
 
 
-def _decoded(stream: Any, name: str) -> Iterator[Line]:
-    _refuse_binary(_peek(stream, name), name)
-    for number in count(1):
-        try:
-            line = stream.readline()
-        except _READ_ERRORS as error:
-            raise _unreadable(error, name, number) from None
-        if not line:
-            return
-        try:
-            yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            reason = f"is not UTF-8 at byte {error.start + 1}: {error.reason}"
-            yield number, InputError(reason, source=name, line=number)
+_UNPACKERS = {_GZIP: _gzip, _ZSTD: _zstd}
 
 
-def _refuse_binary(head: bytes, name: str) -> None:
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise InputError("is UTF-16; convert it to UTF-8", source=name)
-    # Text has no NUL, and its first line is UTF-8; a later line that is not spoils only itself.
-    first = head.split(b"\n", 1)[0]
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(first)
-    except UnicodeDecodeError:
-        raise InputError(_NOT_TEXT, source=name) from None
-    if b"\0" in head:
-        raise InputError(_NOT_TEXT, source=name)
-
-
-def _text_lines(stream: Any, name: str) -> Iterator[Line]:
-    for number in count(1):
-        try:
-            line = stream.readline()
-        except UnicodeDecodeError as error:
-            raise InputError(f"is not {error.encoding} text", source=name, line=number) from None
-        if not line:
-            return
-        yield number, line.removeprefix("\ufeff") if number == 1 else line
-
-
-def _unreadable(error: BaseException, name: str, line: int) -> InputError:
+def unreadable(error: BaseException, name: str, line: int) -> InputError:
+    """The error of a source of which the rest cannot be read."""
     if isinstance(error, EOFError):
-        return InputError("the gzip data is cut short", source=name, line=line)
+        return InputError("the packed data is cut short", source=name, line=line)
+    if isinstance(error, UnicodeDecodeError):
+        return InputError(f"is not {error.encoding} text", source=name, line=line)
     return InputError(f"cannot be read: {error}", source=name, line=line)

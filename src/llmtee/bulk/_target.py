@@ -16,7 +16,7 @@ from llmtee.privacy import Predicate, Redaction, declined
 from llmtee.spec import ExporterSettings, Format, Vendor, WireItem, outgoing
 
 _BATCH = 1000
-"""Items of the event grain that are packed at a time, so that a long file need not fit into memory."""
+"""Items that are packed at a time, so that a long file need not fit into memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,16 @@ class Skipped:
     reason: str
 
 
-Outcome: TypeAlias = Written | Skipped | RenderError
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An item without a valid shape at the target."""
+
+    error: RenderError
+    position: int
+    """Of the item among those that were given."""
+
+
+Outcome: TypeAlias = Written | Skipped | Failed
 Target: TypeAlias = Callable[[Iterable[Item]], Iterator[Outcome]]
 
 
@@ -46,7 +55,7 @@ def target_of(
     redact: Redaction | None = None,
     carry: bool = False,
 ) -> Target:
-    """What turns items into the records of a target.
+    """What turns items into the records of a target. A vendor that takes conversations is given conversations.
 
     Args:
         name: a vendor's name or settings, ``llmtee``, or a format that can be written.
@@ -69,6 +78,13 @@ def target_of(
     if carry:
         raise UsageError(f"a carry is for vendors; {name} keeps what it has fields for")
     return _Leaving(_format_target(name), where, sample, redact)
+
+
+def takes_conversations(name: str | ExporterSettings) -> bool:
+    """Whether a target is a vendor of the conversation grain, for which events are assembled."""
+    vendor = name.vendor if isinstance(name, ExporterSettings) else name
+    known = vendor in registry.vendor_names()
+    return known and registry.vendor(vendor).grain == "conversation"
 
 
 def _format_target(name: str) -> Target:
@@ -128,24 +144,22 @@ class _VendorTarget:
     settings: ExporterSettings
 
     def __call__(self, items: Iterable[Item]) -> Iterator[Outcome]:
-        if self.vendor.grain == "conversation":
-            yield from self._batch(fit(items, "conversation"))
-            return
-        source = iter(items)
+        source = enumerate(items)
         while batch := list(islice(source, _BATCH)):
-            yield from self._batch(fit(batch, "event"))
+            yield from self._batch(batch)
 
-    def _batch(self, items: list[Item]) -> Iterator[Outcome]:
+    def _batch(self, items: list[tuple[int, Item]]) -> Iterator[Outcome]:
         wires: list[WireItem] = []
-        for item in items:
-            try:
-                wire = outgoing(self.vendor, item, self.settings).wire
-            except RenderError as error:
-                yield error
-                continue
-            if wire.body is None:
-                yield Skipped(wire.skip or "no reason given")
-            else:
-                wires.append(wire)
+        for position, item in items:
+            for fitted in fit([item], self.vendor.grain):
+                try:
+                    wire = outgoing(self.vendor, fitted, self.settings).wire
+                except RenderError as error:
+                    yield Failed(error, position)
+                    continue
+                if wire.body is None:
+                    yield Skipped(wire.skip or "no reason given")
+                else:
+                    wires.append(wire)
         for request in self.vendor.pack(wires, self.settings, {}):
             yield Written(request.body, len(request.items))

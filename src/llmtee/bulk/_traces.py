@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from llmtee.model import Conversation, Item
+from llmtee.model import Conversation, Item, conversation_id
 from llmtee.spec import Traces
 
 LIMIT = 100_000
@@ -30,7 +30,8 @@ class OpenTraces:
         self._limit = limit
         self._waiting: OrderedDict[_Key, list[Any]] = OrderedDict()
         self._count = 0
-        self._gone: set[_Key] = set()
+        self._gone: dict[_Key, int] = {}
+        """Traces that were joined before all of them had come, and how often."""
 
     def add(self, traces: Traces, parts: list[tuple[str | None, Any]]) -> Iterator[Item]:
         """Takes the parts of a record; the events that need not wait, or can no longer."""
@@ -54,14 +55,16 @@ class OpenTraces:
         key, parts = self._waiting.popitem(last=False)
         self._count -= len(parts)
         items: list[Item] = key[0](parts)
-        if key in self._gone:
-            return [_late(item) for item in items]
-        if self._count + len(parts) > self._limit:
-            self._gone.add(key)
-        return items
+        times = self._gone.get(key, 0)
+        if times or self._count + len(parts) > self._limit:
+            self._gone[key] = times + 1
+        return [_late(item, times) for item in items] if times else items
 
 
-def _late(item: Item) -> Item:
-    if isinstance(item, Conversation):
-        return item
-    return item.model_copy(update={"flags": (*item.flags, LATE)})
+def _late(item: Item, times: int) -> Item:
+    """``item``, flagged; a conversation as a further segment, or it would take the place of the one before."""
+    update: dict[str, Any] = {"flags": (*item.flags, LATE)}
+    if isinstance(item, Conversation) and item.session is not None:
+        segment = item.segment + times
+        update |= {"segment": segment, "id": conversation_id(item.session, segment)}
+    return item.model_copy(update=update)

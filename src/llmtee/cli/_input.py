@@ -8,7 +8,7 @@ from typing import Any
 
 from llmtee import bulk
 from llmtee.bulk import Detection
-from llmtee.cli._options import existing, log_of
+from llmtee.cli._options import existing, log_of, mapping_of
 from llmtee.cli._progress import followed
 from llmtee.cli._run import DONE, SOME_FAILED, complain
 from llmtee.delivery.recorded import EventLog
@@ -74,12 +74,16 @@ class Input:
     Args:
         sources: paths; ``-`` is stdin, ``log:DIR`` an event log.
         source_format: as ``bulk.read`` takes it.
+        mapping: of tables' columns, as the command line has it.
 
     Raises:
-        UsageError: a file is missing.
+        UsageError: a file is missing, or the mapping cannot work.
     """
 
-    def __init__(self, sources: list[str], source_format: str) -> None:
+    def __init__(
+        self, sources: list[str], source_format: str, mapping: list[str] | None = None
+    ) -> None:
+        self._mapping = mapping_of(mapping)
         self._logs = [(name, log) for name in sources if (log := log_of(name)) is not None]
         self._sources = existing([name for name in sources if log_of(name) is None])
         self._format = source_format
@@ -89,7 +93,11 @@ class Input:
     def __iter__(self) -> Iterator[Item]:
         with followed(self._sources) as opened:
             yield from bulk.read(
-                opened, self._format, on_error=self.failures.add, on_detect=self.detected.add
+                opened,
+                self._format,
+                mapping=self._mapping,
+                on_error=self.failures.add,
+                on_detect=self.detected.add,
             )
         for name, log in self._logs:
             yield from self._recorded(name, log)

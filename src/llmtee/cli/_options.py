@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from glob import has_magic
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
 from pydantic import ValidationError
 
-from llmtee import config, registry
+from llmtee import bulk, config, registry
+from llmtee.bulk import TableMapping
+from llmtee.cli._run import complain
 from llmtee.delivery.recorded import EventLog
-from llmtee.errors import UnknownName, UsageError
+from llmtee.errors import InputError, UnknownName, UsageError
 from llmtee.privacy import Redaction, Where
 from llmtee.spec import Env, ExporterSettings, Vendor
 
@@ -26,7 +29,19 @@ CarryOption: TypeAlias = Annotated[
     ),
 ]
 InArgument: TypeAlias = Annotated[
-    list[str], typer.Argument(metavar="IN...", help="Files of JSON Lines; - is stdin.")
+    list[str],
+    typer.Argument(
+        metavar="IN...",
+        help="Files, folders and globs of JSON Lines, JSON, CSV, Parquet or Arrow; - is stdin.",
+    ),
+]
+MapOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN",
+        help="Which column of a table fills which field; or a TOML file that says so; or auto. Repeat it.",
+    ),
 ]
 
 WhereOption: TypeAlias = Annotated[
@@ -61,6 +76,8 @@ DirOption: TypeAlias = Annotated[
 ]
 
 STDIN = "-"
+_NAMED = 5
+"""Files passed over that are named; more are counted."""
 LOG = "log:"
 """Begins what names an event log among sources."""
 
@@ -71,21 +88,35 @@ def log_of(source: str) -> EventLog | None:
 
 
 def existing(paths: list[str]) -> list[str]:
-    """The paths, once each of them was seen to be there.
+    """The files that the paths mean: of a folder or a glob those in it. What is passed over is said on stderr.
 
     Raises:
-        UsageError: one is no file.
+        UsageError: there is no such file.
     """
+    files: list[str] = []
     for path in paths:
-        if path == STDIN:
-            continue
         if path.startswith(LOG):
             raise UsageError(f"{path}: write it to a file first: llmtee history {path} -o FILE")
-        if not Path(path).exists():
+        if path != STDIN and not Path(path).exists() and not has_magic(path):
             raise UsageError(f"{path}: no such file")
-        if Path(path).is_dir():
-            raise UsageError(f"{path}: is a folder; name the files in it, such as {path}/*.jsonl")
-    return paths
+        try:
+            found, passed = bulk.files_of(path)
+        except InputError as error:
+            raise UsageError(str(error)) from None
+        files += map(str, found)
+        if passed:
+            more = f" and {len(passed) - _NAMED:,} more" if len(passed) > _NAMED else ""
+            complain(f"{path}: passed over {', '.join(passed[:_NAMED])}{more}")
+    return files
+
+
+def mapping_of(words: list[str] | None) -> TableMapping | None:
+    """The mapping of a table's columns that was given.
+
+    Raises:
+        UsageError: it cannot work.
+    """
+    return bulk.mapping_of_words(words) if words else None
 
 
 def listed(names: str) -> list[str]:

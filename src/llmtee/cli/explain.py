@@ -16,6 +16,7 @@ from llmtee.cli._options import (
     FromOption,
     InArgument,
     JsonOption,
+    MapOption,
     listed,
     settings_of,
 )
@@ -37,6 +38,7 @@ def explain(
     sources: InArgument,
     to: Annotated[str, typer.Option("--to", metavar="TARGET[,...]", help="Vendors or formats.")],
     source_format: FromOption = "auto",
+    mapping: MapOption = None,
     carry: CarryOption = False,
     as_json: JsonOption = False,
 ) -> int:
@@ -51,7 +53,7 @@ def explain(
     if unknown := [name for name in wanted if name not in known and name not in formats]:
         raise UnknownName("vendor or format", unknown[0], (*known, *written_formats()))
     vendors = [registry.vendor(name) for name in wanted if name not in formats]
-    given = Input(sources, source_format)
+    given = Input(sources, source_format, mapping)
     items = list(given)
     ledgers = {name: explain_items(items, name) for name in formats}
     reports = [_Report(vendor, items, carry) for vendor in vendors]

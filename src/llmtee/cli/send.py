@@ -16,6 +16,7 @@ from llmtee.cli._options import (
     FromOption,
     InArgument,
     JsonOption,
+    MapOption,
     RedactOption,
     SampleOption,
     WhereOption,
@@ -31,6 +32,7 @@ def send(
     *,
     to: Annotated[str, typer.Option("--to", metavar="VENDOR[,...]", help="Vendors to send to.")],
     source_format: FromOption = "auto",
+    mapping: MapOption = None,
     where: WhereOption = None,
     sample: SampleOption = 1.0,
     redact: RedactOption = None,
@@ -55,7 +57,7 @@ def send(
     """
     leaving = leaving_of(where, sample, redact)
     exporters = exporters_named(to, need_key=not dry_run, carry=carry, leaving=leaving)
-    given = Input(sources, source_format)
+    given = Input(sources, source_format, mapping)
     if dry_run:
         planned = plan(given, exporters)
         if as_json:

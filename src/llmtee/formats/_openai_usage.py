@@ -10,6 +10,7 @@ from llmtee.errors import InputError
 from llmtee.formats.conventions import Convention
 from llmtee.jsonfields import as_count, as_object
 from llmtee.model import Usage
+from llmtee.model._base import made
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class UsageBlock:
             if found := raw.get(block):
                 where = f"{path}.{block}"
                 counts |= _read(as_object(found, where), names, where)
-        return Usage(**counts, raw=raw)
+        return made(Usage, **counts, raw=raw)
 
     def encode(self, usage: Usage) -> dict[str, Any]:
         """A block: the one that was read, where it was of this shape, else one made of the counts."""

@@ -32,8 +32,9 @@ from llmtee.jsonfields import (
     text_or_none,
 )
 from llmtee.model import Agent, Cost, ErrorInfo, EventBase, Native, Person
+from llmtee.model._base import made
 from llmtee.model.ids import as_uuid, derive_id
-from llmtee.model.snapshot import taken, to_json_value
+from llmtee.model.snapshot import to_json_value
 from llmtee.model.times import parse_time
 
 Bare: TypeAlias = Callable[[Mapping[str, Any]], Literal["request", "response"] | None]
@@ -66,7 +67,7 @@ class Record:
 
     def native(self, dialect: str) -> Native:
         """Request and response, verbatim."""
-        return Native(dialect=dialect, request=taken(self.request), response=taken(self.response))
+        return made(Native, dialect=dialect, request=self.request, response=self.response)
 
 
 def read(raw: Any, bare: Bare) -> Record:
@@ -152,19 +153,19 @@ def _agent(raw: Any, version: str | None) -> Agent | None:
         agent, _ = build(Agent, raw, "agent")
         return agent if version is None else agent.model_copy(update={"version": version})
     name = text_or_none(raw, "agent")
-    return None if name is None and version is None else Agent(name=name, version=version)
+    return None if name is None and version is None else made(Agent, name=name, version=version)
 
 
 def _person(raw: Any, path: str) -> Person:
     if isinstance(raw, Mapping):
         return build(Person, {**raw, "id": text_or_none(raw.get("id"), f"{path}.id")}, path)[0]
-    return Person(id=text_or_none(raw, path))
+    return made(Person, id=text_or_none(raw, path))
 
 
 def _cost(raw: Any, path: str) -> Cost:
     if isinstance(raw, Mapping):
         return build(Cost, raw, path)[0]
-    return Cost(amount=as_amount(raw, path))
+    return made(Cost, amount=as_amount(raw, path))
 
 
 def decode_error(raw: Any, path: str) -> ErrorInfo | None:
@@ -178,7 +179,7 @@ def decode_error(raw: Any, path: str) -> ErrorInfo | None:
     if raw is None:
         return None
     if isinstance(raw, str):
-        return ErrorInfo(message=raw)
+        return made(ErrorInfo, message=raw)
     raw = as_object(raw, path)
     if isinstance(raw.get("error"), str | Mapping) and "message" not in raw:
         return decode_error(raw["error"], join(path, "error"))
@@ -192,7 +193,8 @@ def decode_error(raw: Any, path: str) -> ErrorInfo | None:
     elif type(code) is int and 400 <= code <= 599:
         status = code
     told = next((texts[key] for key in ("message", "type", "code") if key in texts), "failed")
-    return ErrorInfo(
+    return made(
+        ErrorInfo,
         status=status if type(status) is int else None,
         details=rest(raw, *known) or None,
         **{**texts, "message": told},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -22,6 +22,8 @@ from pydantic_core import CoreSchema, core_schema
 from llmtee import jsontext
 from llmtee.model import times
 from llmtee.model.snapshot import clean_text, to_json_object, to_json_value
+
+M = TypeVar("M", bound="Frozen")
 
 
 def _text(value: Any) -> Any:
@@ -91,6 +93,46 @@ class Frozen(BaseModel):
             return jsontext.dumps_with(self, _said)
         except TypeError:  # an integer that only the standard library writes
             return jsontext.dumps(self.to_json())
+
+
+def made(cls: type[M], /, **fields: Any) -> M:
+    """The same as ``cls(**fields)``, at a half of the cost and less, for values that are right by construction.
+
+    Nothing is looked at or copied. It is for the readers of formats, whose values are JSON of llmtee's own (see
+    ``snapshot``) and of the right type already: tuples for lists, texts that UTF-8 can hold, times in UTC, and every
+    field that has no default or one that is made up.
+    """
+    blank, objects = _blank(cls)
+    held = {**blank, **fields}
+    for name in objects:
+        if held[name] is None:
+            held[name] = {}
+    value = cls.__new__(cls)
+    _set_fields(value, held)
+    _set_given(value, set(fields))
+    _set_more(value, None)
+    _set_private(value, None)
+    return value
+
+
+# What a frozen pydantic model consists of. Its own ``model_construct`` costs more than validation.
+_set_fields, _set_given, _set_more, _set_private = (
+    vars(BaseModel)[slot].__set__
+    for slot in (
+        "__dict__",
+        "__pydantic_fields_set__",
+        "__pydantic_extra__",
+        "__pydantic_private__",
+    )
+)
+
+
+@cache
+def _blank(kind: type[Frozen]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """All fields in their order, each at its default; and those that are an object of their own in each value."""
+    fields = kind.model_fields
+    objects = tuple(name for name, it in fields.items() if it.default_factory is dict)
+    return {name: None if name in objects else it.default for name, it in fields.items()}, objects
 
 
 def _said(value: Any) -> Any:

@@ -24,6 +24,7 @@ FLAGS: Final[Mapping[str, str]] = MappingProxyType(
         "span_missing": "read from log records alone; the span that they belong to did not come",
         "span_repeated": "its span came several times and not the same; the fullest was read",
         "trace_split": "it came when the rest of its trace could no longer wait for it, so session and person may be missing",
+        "time_ambiguous": "a time of a table that clocks showed twice, or never, when they were changed; the first is taken",
         "superseded_messages": "messages that an edited or regenerated turn replaced; the count says how many",
         "prompt_changes": "how often the system prompt changed in the session; the newest stands",
         "failed_calls": "calls that failed; their errors stand on the messages that they left unanswered",

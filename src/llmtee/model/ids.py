@@ -8,9 +8,11 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from hashlib import sha1
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "llmtee")
 """Root of every derived id. Changing it would give each imported event a new identity: never do."""
+_ROOT = NAMESPACE.bytes
 
 
 def uuid7(now_ms: int, random_bytes: bytes) -> uuid.UUID:
@@ -74,7 +76,10 @@ def set_id_source(source: Callable[[], str] | None) -> None:
 def derive_id(*names: str) -> str:
     """A UUIDv5 of ``names``: the same names give the same id, on every machine and in every run."""
     # The unit separator keeps ("ab", "c") apart from ("a", "bc").
-    return str(uuid.uuid5(NAMESPACE, "\x1f".join(names)))
+    digest = sha1(_ROOT + "\x1f".join(names).encode(), usedforsecurity=False).hexdigest()
+    # As ``str(uuid.uuid5(NAMESPACE, …))`` writes it, at a third of the cost: version 5, variant 10 (RFC 9562 §5.5).
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 def is_uuid(text: str) -> bool:

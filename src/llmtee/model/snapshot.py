@@ -20,6 +20,8 @@ from typing import Any
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from llmtee import jsontext
+
 MAX_DEPTH = 180
 """Deepest nesting that is kept. JSON readers stop at about 200, and a record wraps what is logged."""
 
@@ -40,6 +42,37 @@ def taken(value: Any) -> Any:
 def to_json_value(value: Any) -> Any:
     """A deep copy of ``value`` made of ``None``, ``bool``, ``int``, finite ``float``, ``str``, ``list`` and ``dict``."""
     return dict(value) if type(value) is Taken else _convert(value, MAX_DEPTH, ())
+
+
+def from_json_text(text: bytes | str) -> Any:
+    """What `to_json_value` makes of the value of a JSON text, without a copy where it would be an equal one.
+
+    Raises:
+        ValueError: as ``jsontext.loads``.
+    """
+    try:
+        value = jsontext.loads_utf8(text)
+    except ValueError:
+        return to_json_value(jsontext.loads(text))
+    return value if _is_finite(value, MAX_DEPTH) else to_json_value(value)
+
+
+def _is_finite(value: Any, depth: int) -> bool:
+    """Whether a value read from UTF-8 holds neither a float beyond JSON (``1e999``) nor too deep a nesting."""
+    kind = type(value)
+    if kind is not dict and kind is not list:
+        return kind is not float or math.isfinite(value)
+    if depth <= 0:
+        return False
+    for inner in value.values() if kind is dict else value:
+        # Most are texts and numbers: asked here, to save the call.
+        kind = type(inner)
+        if kind is dict or kind is list:
+            if not _is_finite(inner, depth - 1):
+                return False
+        elif kind is float and not math.isfinite(inner):
+            return False
+    return True
 
 
 def to_json_object(value: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_FRACTION = re.compile(r"(\.\d{6})\d+")  # .NET and Java write seven or nine digits
+_MILLISECOND = dt.timedelta(milliseconds=1)
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?$")
 
 # The first year that a unit can name with a number of this magnitude is 2001 for each, the last 5138 or later.
@@ -38,10 +38,10 @@ def parse_time(value: Any) -> dt.datetime | None:
         return from_unix(value)
     if isinstance(value, str):
         text = value.strip()
-        if _NUMBER.match(text):
+        if text[4:5] != "-" and _NUMBER.match(text):
             return from_unix(Decimal(text))
         try:
-            return _utc(dt.datetime.fromisoformat(_FRACTION.sub(r"\1", text)))
+            return _utc(dt.datetime.fromisoformat(text))
         except (ValueError, OverflowError):
             pass
     raise ValueError(f"not a time: {value!r:.60}; use ISO 8601 with a zone or unix milliseconds")
@@ -72,7 +72,7 @@ def from_unix_ms(value: float) -> dt.datetime:
 
 def to_unix_ms(value: dt.datetime) -> int:
     """Whole unix milliseconds, rounded down, so that an end is never moved before its start."""
-    return (value - _EPOCH) // dt.timedelta(milliseconds=1)
+    return (value - _EPOCH) // _MILLISECOND
 
 
 def to_iso(value: dt.datetime) -> str:

@@ -52,16 +52,15 @@ class Usage(Frozen):
 
     def problems(self) -> tuple[str, ...]:
         """What cannot be true of these counts; empty when they add up. Nothing is repaired."""
-        counts = {name: n for name, n in vars(self).items() if isinstance(n, int)}
+        counts = {name: n for name, n in vars(self).items() if type(n) is int}
         found = [f"{name} is negative" for name, n in counts.items() if n < 0]
-        for whole, subsets in _SUBSETS.items():
-            if (total := counts.get(whole)) is None:
-                continue
-            found += [
-                f"{name} ({part}) exceeds {whole} ({total})"
-                for name in subsets
-                if (part := counts.get(name)) is not None and part > total
-            ]
+        found += [
+            f"{name} ({part}) exceeds {whole} ({total})"
+            for name, whole in _WHOLES.items()
+            if (part := counts.get(name)) is not None
+            and (total := counts.get(whole)) is not None
+            and part > total
+        ]
         if None not in (self.input_tokens, self.output_tokens, self.total_tokens):
             least = (self.input_tokens or 0) + (self.output_tokens or 0)
             if self.total_tokens != least:
@@ -69,19 +68,25 @@ class Usage(Frozen):
         return tuple(found)
 
 
-_SUBSETS = {
-    "input_tokens": (
-        "cache_read",
-        "cache_write",
-        "text_input",
-        "audio_input",
-        "image_input",
-        "video_input",
-        "tool_use_prompt",
-    ),
-    "cache_write": ("cache_write_5m", "cache_write_1h"),
-    "output_tokens": ("reasoning", "text_output", "audio_output", "image_output", "video_output"),
+_WHOLES = {
+    part: whole
+    for whole, parts in (
+        (
+            "input_tokens",
+            (
+                *("cache_read", "cache_write", "text_input", "audio_input", "image_input"),
+                *("video_input", "tool_use_prompt"),
+            ),
+        ),
+        ("cache_write", ("cache_write_5m", "cache_write_1h")),
+        (
+            "output_tokens",
+            ("reasoning", "text_output", "audio_output", "image_output", "video_output"),
+        ),
+    )
+    for part in parts
 }
+"""What each count is a part of."""
 
 
 class Cost(Frozen):

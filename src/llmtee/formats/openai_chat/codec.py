@@ -37,6 +37,7 @@ from llmtee.model import (
     ToolResultPart,
     Usage,
 )
+from llmtee.model._base import made
 from llmtee.model.times import from_unix, to_unix_ms
 from llmtee.spec import Format
 
@@ -113,11 +114,11 @@ def decode_record(raw: Any) -> ModelCall:
         fields["started_at"] = created
     user = asked.get("parameters", {}).get("user")
     if "person" not in given and isinstance(user, str) and user:
-        fields["person"] = Person(id=user)
+        fields["person"] = made(Person, id=user)
     if ours:
         fields["extra"] = {**given.get("extra", {}), NAME: ours}
     native = record.native(DIALECT)
-    return ModelCall(**fields, native=native)
+    return made(ModelCall, **fields, native=native)
 
 
 def _kind(raw: Mapping[str, Any]) -> Literal["request", "response"] | None:
@@ -239,7 +240,8 @@ def _decode_choice(raw: Any, path: str, position: int) -> Choice:
         del extra["logprobs"]
     if choice.get("index", position) != position:
         extra["index"] = choice["index"]
-    return Choice(
+    return made(
+        Choice,
         message=decode_message(choice["message"], f"{path}.message"),
         finish_reason=FINISH_REASONS.get(word) if word else None,
         finish_reason_raw=word,

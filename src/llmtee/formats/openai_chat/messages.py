@@ -48,6 +48,8 @@ from llmtee.model import (
     ToolCallPart,
     ToolResultPart,
 )
+from llmtee.model._base import made
+from llmtee.model.memo import Derived, Memo
 
 __all__ = [
     "arguments_text",
@@ -81,9 +83,7 @@ def decode_messages(raw: Any, path: str = "messages") -> tuple[Message, ...]:
     Raises:
         InputError: something is not of the shape; the error names its JSON path.
     """
-    return tuple(
-        decode_message(message, f"{path}[{i}]") for i, message in enumerate(as_list(raw, path))
-    )
+    return tuple(_known(message, f"{path}[{i}]") for i, message in enumerate(as_list(raw, path)))
 
 
 def decode_message(raw: Any, path: str = "message") -> Message:
@@ -97,13 +97,13 @@ def decode_message(raw: Any, path: str = "message") -> Message:
     """
     raw = as_object(raw, path)
     if _is_plain(raw):
-        return Message(role=raw["role"], parts=(TextPart(text=raw["content"]),))
+        return made(Message, role=raw["role"], parts=(made(TextPart, text=raw["content"]),))
     role = as_text(raw.get("role", "assistant"), join(path, "role"))
     if role in ("tool", "function"):
         extra = rest(raw, *_RESULT_FIELDS)
         if role == "function":  # the ancestor of role tool, still in old logs
             extra["role"] = role
-        return Message(role="tool", parts=(decode_result(raw, path),), extra=owned(extra))
+        return made(Message, role="tool", parts=(decode_result(raw, path),), extra=owned(extra))
     extra = {**rest(raw, *_MESSAGE_FIELDS), **_mistyped(raw)}
     content = raw.get("content")
     if isinstance(content, list) and all(map(is_text, content)):
@@ -111,7 +111,11 @@ def decode_message(raw: Any, path: str = "message") -> Message:
     elif "content" not in raw:
         extra["content_form"] = "absent"
     name = text_or_none(raw.get("name"), join(path, "name"))
-    return Message(role=role, parts=tuple(_decode_parts(raw, path)), name=name, extra=owned(extra))
+    parts = tuple(_decode_parts(raw, path))
+    return made(Message, role=role, parts=parts, name=name, extra=owned(extra))
+
+
+_known = Memo(decode_message)
 
 
 def _is_plain(raw: Mapping[str, Any]) -> bool:
@@ -139,10 +143,10 @@ def _mistyped(raw: Mapping[str, Any]) -> dict[str, Any]:
 def _decode_parts(raw: Mapping[str, Any], path: str) -> Iterator[AnyPart]:
     for key in _REASONING_FIELDS:
         if isinstance(raw.get(key), str):
-            yield ReasoningPart(text=raw[key], extra=owned({"field": key}))
+            yield made(ReasoningPart, text=raw[key], extra=owned({"field": key}))
     yield from decode_content(raw.get("content"), join(path, "content"))
     if isinstance(raw.get("refusal"), str):
-        yield RefusalPart(text=raw["refusal"], extra=owned({"field": "refusal"}))
+        yield made(RefusalPart, text=raw["refusal"], extra=owned({"field": "refusal"}))
     if isinstance(audio := raw.get("audio"), Mapping):
         yield _decode_audio(audio, join(path, "audio"))
     where = join(path, "annotations")
@@ -156,7 +160,8 @@ def _decode_parts(raw: Mapping[str, Any], path: str) -> Iterator[AnyPart]:
 
 
 def _decode_audio(raw: Mapping[str, Any], path: str) -> MediaPart:
-    return MediaPart(
+    return made(
+        MediaPart,
         media="audio",
         file_id=text_or_none(raw.get("id"), f"{path}.id"),
         data=text_or_none(raw.get("data"), f"{path}.data"),
@@ -168,15 +173,16 @@ def _decode_audio(raw: Mapping[str, Any], path: str) -> MediaPart:
 def _decode_annotation(raw: Mapping[str, Any]) -> CitationPart | OtherPart:
     cited = raw.get("url_citation")
     if raw.get("type") != "url_citation" or not isinstance(cited, Mapping):
-        return OtherPart(name=f"{ANNOTATION}{raw.get('type')}", data=raw)
+        return made(OtherPart, name=f"{ANNOTATION}{raw.get('type')}", data=raw)
     url, title = cited.get("url"), cited.get("title")
     start, end = cited.get("start_index"), cited.get("end_index")
     if not (
         all(value is None or isinstance(value, str) for value in (url, title))
         and all(value is None or type(value) is int for value in (start, end))
     ):
-        return OtherPart(name=f"{ANNOTATION}url_citation", data=raw)
-    return CitationPart(
+        return made(OtherPart, name=f"{ANNOTATION}url_citation", data=raw)
+    return made(
+        CitationPart,
         url=url,
         title=title,
         start=start,
@@ -206,8 +212,12 @@ def encode_messages(messages: Iterable[Message], *, join: bool = True) -> list[d
     Several texts of a message are joined, as chats are shown and answers are given; with ``join=False`` they are a list
     of parts, as requests may hold them.
     """
-    encoded = ((message, one) for message in messages for one in encode_message(message, join=join))
-    return [one for message, one in encoded if join or not message.parts or _says(one)]
+    if join:
+        return [one for message in messages for one in _plain(message) or _joined(message)]
+    encoded = (
+        (message, one) for message in messages for one in encode_message(message, join=False)
+    )
+    return [one for message, one in encoded if not message.parts or _says(one)]
 
 
 def _says(encoded: Mapping[str, Any]) -> bool:
@@ -217,16 +227,28 @@ def _says(encoded: Mapping[str, Any]) -> bool:
 
 def encode_message(message: Message, *, join: bool = True) -> list[dict[str, Any]]:
     """One canonical message as chat messages: one, or one for each tool result and one for what stands beside them."""
-    if len(message.parts) == 1 and message.name is None and not message.extra:
-        [part] = message.parts
-        if type(part) is TextPart and not part.extra:  # most are; the same as below
-            return [{"role": _spoken_as(message.role), "content": part.text}]
+    if plain := _plain(message):
+        return plain
     results = [part for part in message.parts if isinstance(part, ToolResultPart)]
     others = [part for part in message.parts if not isinstance(part, ToolResultPart)]
     encoded = [encode_result(part, own(message)) for part in results]
     if others or not results:
         encoded.append(_encode_plain(message, others, join=join))
     return encoded
+
+
+_joined = Derived(encode_message)
+"""A history comes back with each call of its session, in messages that `decode_messages` shares."""
+
+
+def _plain(message: Message) -> list[dict[str, Any]] | None:
+    """A message of one text and nothing else, as most are, like any other but sooner; ``None`` for another one."""
+    if len(message.parts) != 1 or message.name is not None or message.extra:
+        return None
+    part = message.parts[0]
+    if type(part) is not TextPart or part.extra:
+        return None
+    return [{"role": _spoken_as(message.role), "content": part.text}]
 
 
 def _encode_plain(message: Message, parts: Sequence[AnyPart], *, join: bool) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from llmtee.model import (
     TextPart,
     ToolDefinition,
 )
+from llmtee.model._base import made
 from llmtee.model.parts import Part
 
 ANNOTATION, TOOL_CALL = "annotation:", "tool_call:"
@@ -43,7 +44,7 @@ def decode_content(content: Any, path: str = "content") -> Iterator[Decoded]:
         InputError: something is not of the shape; the error names its JSON path.
     """
     if isinstance(content, str):
-        yield TextPart(text=content)
+        yield made(TextPart, text=content)
         return
     for i, part in enumerate(as_list(content, path)):
         yield _decode_part(part, f"{path}[{i}]")
@@ -60,13 +61,13 @@ def is_text(raw: Any) -> bool:
 
 def _decode_part(raw: Any, path: str) -> Decoded:
     if isinstance(raw, str):
-        return TextPart(text=raw)
+        return made(TextPart, text=raw)
     raw = as_object(raw, path)
     match raw:
         case {"type": "text", "text": str(text)}:
-            return TextPart(text=text, extra=owned(rest(raw, "type", "text")))
+            return made(TextPart, text=text, extra=owned(rest(raw, "type", "text")))
         case {"type": "refusal", "refusal": str(text)}:
-            return RefusalPart(text=text, extra=owned(rest(raw, "type", "refusal")))
+            return made(RefusalPart, text=text, extra=owned(rest(raw, "type", "refusal")))
         case {"type": "image_url", "image_url": str() | {"url": str()}}:
             return _decode_image(raw)
         case {"type": "input_audio", "input_audio": {"data": str(), "format": str()}}:
@@ -74,18 +75,21 @@ def _decode_part(raw: Any, path: str) -> Decoded:
         case {"type": "file", "file": Mapping()}:
             return _decode_file(raw, f"{path}.file")
         case {"type": str(name)}:
-            return OtherPart(name=name, data=raw)
+            return made(OtherPart, name=name, data=raw)
         case _:
-            return OtherPart(name="unknown", data=raw)
+            return made(OtherPart, name="unknown", data=raw)
 
 
 def _decode_image(raw: Mapping[str, Any]) -> MediaPart:
     image = raw["image_url"]
     extra = rest(raw, "type", "image_url")
     if isinstance(image, str):  # compatible servers take the bare address
-        return MediaPart(media="image", **_reference(image), extra=owned({**extra, "form": "text"}))
+        return made(
+            MediaPart, media="image", **_reference(image), extra=owned({**extra, "form": "text"})
+        )
     known = ("url", "detail") if isinstance(image.get("detail"), str) else ("url",)
-    return MediaPart(
+    return made(
+        MediaPart,
         media="image",
         **_reference(image["url"]),
         detail=image["detail"] if "detail" in known else None,
@@ -98,7 +102,8 @@ def _decode_audio(raw: Mapping[str, Any]) -> MediaPart:
     form = audio["format"]
     mime = _AUDIO_MIMES.get(form, f"audio/{form}")
     known = ("data", "format") if _audio_form(mime) == form else ("data",)
-    return MediaPart(
+    return made(
+        MediaPart,
         media="audio",
         data=audio["data"],
         mime=mime,
@@ -111,7 +116,8 @@ def _decode_audio(raw: Mapping[str, Any]) -> MediaPart:
 def _decode_file(raw: Mapping[str, Any], path: str) -> MediaPart:
     file = raw["file"]
     data = text_or_none(file.get("file_data"), f"{path}.file_data")
-    return MediaPart(
+    return made(
+        MediaPart,
         media="document",
         **({} if data is None else _reference(data)),
         file_id=text_or_none(file.get("file_id"), f"{path}.file_id"),

@@ -24,6 +24,9 @@ from llmtee.model import (
     ToolDefinition,
     ToolResultPart,
 )
+from llmtee.model._base import made
+from llmtee.model.memo import Memo
+from llmtee.model.snapshot import from_json_text
 
 _KNOWN = ("function", "custom")
 _LEGACY = {"field": "functions"}
@@ -43,7 +46,7 @@ def decode_call(raw: Any, path: str) -> ToolCallPart | OtherPart:
     body = raw.get(key)
     if not isinstance(body, Mapping):
         if kind not in _KNOWN:
-            return OtherPart(name=TOOL_CALL + kind, data=raw)
+            return made(OtherPart, name=TOOL_CALL + kind, data=raw)
         raise InputError(f"a tool call of type {kind!r} needs an object under that key", path=path)
     extra = rest(raw, "id", "type", key)
     if kind not in _KNOWN:
@@ -68,7 +71,8 @@ def _call(
 ) -> ToolCallPart:
     received = body.get(_arguments_field(kind))
     text = received if isinstance(received, str) else None
-    return ToolCallPart(
+    return made(
+        ToolCallPart,
         id=call_id,
         name=as_text(body.get("name", ""), f"{path}.name"),
         # The input of a custom tool is text that need not be JSON, and is not read as such.
@@ -86,7 +90,7 @@ def _call(
 def parsed_arguments(text: str) -> Any:
     """Arguments as a value; ``None`` where the text is no JSON."""
     try:
-        return jsontext.loads(text)
+        return from_json_text(text)
     except ValueError:  # a stream cut short leaves half a document; the text is kept beside it
         return None
 
@@ -133,13 +137,14 @@ def decode_result(raw: Mapping[str, Any], path: str) -> ToolResultPart:
     if isinstance(content, list):
         decoded = decode_content(content, join(path, "content"))
         parts = tuple(
-            OtherPart(name="refusal", data=encode_part(part))
+            made(OtherPart, name="refusal", data=encode_part(part))
             if isinstance(part, RefusalPart)
             else part
             for part in decoded
         )
         content = None
-    return ToolResultPart(
+    return made(
+        ToolResultPart,
         call_id=text_or_none(raw.get("tool_call_id"), join(path, "tool_call_id")) or None,
         name=text_or_none(raw.get("name"), join(path, "name")),
         result=content,
@@ -177,7 +182,7 @@ def decode_tools(request: Mapping[str, Any], path: str) -> tuple[ToolDefinition,
     tools, functions = join(path, "tools"), join(path, "functions")
     return (
         *(
-            _decode_tool(raw, f"{tools}[{i}]")
+            _known(raw, f"{tools}[{i}]")
             for i, raw in enumerate(as_list(request.get("tools"), tools))
         ),
         *(
@@ -198,11 +203,15 @@ def _decode_tool(raw: Any, path: str) -> ToolDefinition:
     return _definition(rest(raw, "type"), kind, path, {"form": "flat"})
 
 
+_known = Memo(_decode_tool)
+
+
 def _definition(
     body: Mapping[str, Any], kind: str, path: str, extra: Mapping[str, Any]
 ) -> ToolDefinition:
     more = nested(kind, rest(body, "name", "description", "parameters"))
-    return ToolDefinition(
+    return made(
+        ToolDefinition,
         name=text_or_none(body.get("name"), f"{path}.name"),
         description=text_or_none(body.get("description"), f"{path}.description"),
         parameters=body.get("parameters"),

@@ -12,6 +12,7 @@ from llmtee.formats._openai_usage import UsageBlock
 from llmtee.formats.conventions import OPENAI_CHAT
 from llmtee.jsonfields import as_amount
 from llmtee.model import Cost
+from llmtee.model._base import made
 
 _BLOCK = UsageBlock(OPENAI_CHAT)
 decode_usage, encode_usage = _BLOCK.decode, _BLOCK.encode
@@ -24,4 +25,4 @@ def decode_cost(raw: Any, path: str) -> Cost | None:
         InputError: the amount is not a number; the error names its JSON path.
     """
     amount = raw.get("cost") if isinstance(raw, Mapping) else None
-    return None if amount is None else Cost(amount=as_amount(amount, path), source="provider")
+    return None if amount is None else made(Cost, amount=as_amount(amount, path), source="provider")

@@ -5,7 +5,7 @@ What has an unexpected shape is never an error: it stays where it stood, in the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,6 +25,8 @@ from llmtee.model import (
     ToolDefinition,
     ToolResultPart,
 )
+from llmtee.model.memo import Derived
+from llmtee.model.snapshot import to_json_value
 from llmtee.vendors.honeyhive.metadata import Parked
 from llmtee.vendors.honeyhive.wire import MESSAGE_FIELDS
 
@@ -50,13 +52,16 @@ def write_config(call: ModelCall) -> dict[str, Any]:
         "model": call.model,
         "provider": call.provider,
         "hyperparameters": _renamed(call.parameters, *_MAX_TOKENS),
-        "tools": [tool.to_json() for tool in call.tools],
+        "tools": [_tool(tool) for tool in call.tools],
         "version": template and template.version,
     }
     config = {key: value for key, value in fields.items() if value}
     if template is not None and template.messages is not None:
         config["template"] = template.messages
     return config
+
+
+_tool = Derived(ToolDefinition.to_json)
 
 
 def write_inputs(call: ModelCall) -> dict[str, Any]:
@@ -143,7 +148,7 @@ def read_inputs(
     left = dict(inputs)
     history = left.pop("chat_history", None)
     try:
-        found["input"] = decode_messages(history, "chat_history")
+        found["input"] = decode_messages(to_json_value(history), "chat_history")
     except InputError:
         found["input"] = ()
     template["variables"] = left
@@ -204,8 +209,8 @@ def _read_choices(raw: Any) -> tuple[Choice, ...]:
 
 
 def _read_message(raw: Any) -> Message:
-    results: Sequence[Message] = ()
-    if isinstance(raw, Mapping) and isinstance(raw.get("tool_results"), list):
+    raw, results = to_json_value(raw), tuple[Message, ...]()
+    if isinstance(raw, dict) and isinstance(raw.get("tool_results"), list):
         results = decode_messages(raw["tool_results"], "tool_results")
         raw = {key: value for key, value in raw.items() if key != "tool_results"}
     message = decode_message(raw, "outputs")

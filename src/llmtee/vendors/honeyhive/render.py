@@ -56,6 +56,7 @@ FREE_FORM: tuple[str, ...] = (
 for properties, and so no mere parking place."""
 
 _SAFE = 2**53
+_MILLISECOND = dt.timedelta(milliseconds=1)
 _FREE_FIELDS = (
     "parameters",
     "template",
@@ -178,7 +179,7 @@ def _duration(event: Event) -> float | None:
         return metadata.plain_number(event.duration_ms)
     if event.started_at is None or event.ended_at is None:
         return None
-    return metadata.plain_number((event.ended_at - event.started_at) / dt.timedelta(milliseconds=1))
+    return metadata.plain_number((event.ended_at - event.started_at) / _MILLISECOND)
 
 
 # ── what came from HoneyHive goes back to it ────────────────────────────────────────────────────────────────────
@@ -246,14 +247,14 @@ def _integer_notes(event: Event) -> Iterator[Note]:
 
 
 def _has_large_integer(value: Any) -> bool:
-    match value:
-        case int():
-            return abs(value) > _SAFE
-        case str() | float():
-            return False
-        case dict():
-            return any(map(_has_large_integer, value.values()))
-        case list():
-            return any(map(_has_large_integer, value))
-        case _:  # the template and the person are canonical values around such
-            return any(_has_large_integer(inner) for _, inner in value) if value else False
+    kind = type(value)
+    if kind is str or kind is float or value is None:
+        return False
+    if kind is int or kind is bool:
+        return bool(abs(value) > _SAFE)
+    if kind is dict:
+        return any(map(_has_large_integer, value.values()))
+    if kind is list:
+        return any(map(_has_large_integer, value))
+    # The template and the person are canonical values around such.
+    return any(map(_has_large_integer, vars(value).values()))

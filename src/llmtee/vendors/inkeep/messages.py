@@ -9,6 +9,7 @@ from typing import Any, Final
 from llmtee.formats.openai_chat import messages as chat_messages
 from llmtee.jsonfields import as_list, as_object, as_text, rest, text_or_none
 from llmtee.model import CitationPart, Generation, Message, ToolCallPart
+from llmtee.model.snapshot import to_json_value
 from llmtee.model.times import to_iso
 from llmtee.vendors.inkeep import parking
 from llmtee.vendors.inkeep.fields import read_time, unmodelled, write_back, write_time
@@ -72,7 +73,10 @@ def decode_native(raw: Mapping[str, Any], path: str) -> Message:
     content = raw.get("content")
     content = "" if content is None else content
     chat = chat_messages.decode_message(
-        {"role": "assistant", "content": content, "tool_calls": raw.get("tool_calls")}, path
+        to_json_value(
+            {"role": "assistant", "content": content, "tool_calls": raw.get("tool_calls")}
+        ),
+        path,
     )
     texts = [part for part in chat.parts if not isinstance(part, ToolCallPart)]
     calls = [part for part in chat.parts if isinstance(part, ToolCallPart)]

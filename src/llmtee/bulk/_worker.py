@@ -1,0 +1,52 @@
+"""What a worker process runs. Ends when the line to whoever started it does."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import traceback
+from multiprocessing.connection import Connection
+
+from llmtee.bulk._work import Claims, Work
+
+
+def main(descriptor: int) -> None:
+    """Does the tasks that come, one after the other.
+
+    Args:
+        descriptor: of the line to whoever started this process.
+    """
+    with (
+        Connection(descriptor) as line,
+        contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError),
+    ):
+        _serve(line)
+
+
+def _serve(line: Connection) -> None:
+    try:
+        work = Work(pickle.loads(line.recv_bytes()))  # noqa: S301 - from the process that started this one
+    except (EOFError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a function of somebody's own that is not there, or whatever it does
+        line.send(("refused", f"{type(error).__name__}: {error}"))
+        return
+
+    def resolve(claims: Claims) -> dict[int, int]:
+        if not claims:
+            return {}
+        line.send(("claims", claims.tobytes()))
+        answer: dict[int, int] = line.recv()
+        return answer
+
+    line.send(("ready", None))
+    while True:
+        task = line.recv()
+        try:
+            result = work.do(task, resolve)
+        except (EOFError, OSError):
+            raise
+        except Exception:  # noqa: BLE001 - told where somebody sees it
+            line.send(("broken", traceback.format_exc()))
+            return
+        line.send(("result", result))

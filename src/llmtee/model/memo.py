@@ -1,0 +1,83 @@
+"""What was just read or made, for whoever reads or makes the same again: each call of a session repeats its history.
+
+Pure from outside: what is remembered is frozen, and depends on nothing but what it was made of. Both are bounded, and
+where two threads meet, one may do again what the other has done already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+from weakref import ref
+
+from llmtee import jsontext
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+BYTES = 16 * 2**20
+"""What a memo may hold, by a generous estimate of what a value and its key take."""
+
+_OVERHEAD = 3000
+"""Bytes of a message without its text: two models, a dozen empty objects, and the memo's own entry."""
+
+
+class Memo(Generic[V]):
+    """A reader of JSON that remembers what it read, by the JSON, within a bound of bytes.
+
+    Cheaper by far than to read a message again, and who holds many events of a session holds its messages once.
+    """
+
+    def __init__(self, read: Callable[[Any, str], V], bound: int = BYTES) -> None:
+        """Prepares.
+
+        Args:
+            read: a value from JSON as ``to_json_value`` leaves it, and its path for errors. What raises is not kept.
+            bound: in bytes.
+        """
+        self._read, self._half = read, bound // 2
+        # Two generations instead of an order of all: what is asked for again moves to the newer one, and the older
+        # one is forgotten as a whole.
+        self._new: dict[bytes, V] = {}
+        self._old: dict[bytes, V] = {}
+        self._size = 0
+
+    def __call__(self, raw: Any, path: str) -> V:
+        """The value of ``raw``, read now or before."""
+        key = jsontext.dumps(raw)
+        found = self._new.get(key)
+        if found is not None:
+            return found
+        found = self._old.get(key)
+        if found is None:
+            found = self._read(raw, path)
+        size = 2 * len(key) + _OVERHEAD
+        if size > self._half // 8:  # not worth the many that it would push out
+            return found
+        if self._size + size > self._half:
+            self._old, self._new, self._size = self._new, {}, 0
+        self._new[key] = found
+        self._size += size
+        return found
+
+
+class Derived(Generic[K, V]):
+    """What is made of a frozen value, remembered as long as the value lives: by identity, as it cannot be hashed.
+
+    What is given out is shared: treat it as read-only.
+    """
+
+    def __init__(self, make: Callable[[K], V]) -> None:
+        """``make`` is a pure function."""
+        self._make = make
+        self._made: dict[int, tuple[ref[K], V]] = {}
+
+    def __call__(self, value: K) -> V:
+        """What is made of ``value``, now or before."""
+        key = id(value)
+        found = self._made.get(key)
+        if found is not None and found[0]() is value:
+            return found[1]
+        result, made = self._make(value), self._made
+        made[key] = ref(value, lambda _: made.pop(key, None)), result
+        return result
