@@ -43,9 +43,14 @@ class WireItem:
     """What ``pack`` needs beside the body, such as HoneyHive's session properties."""
 
     @cached_property
+    def content(self) -> bytes:
+        """The body as JSON text."""
+        return jsontext.dumps(self.body)
+
+    @property
     def size(self) -> int:
         """Bytes of the body as JSON."""
-        return len(jsontext.dumps(self.body))
+        return len(self.content)
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,15 @@ class Request:
 
     needs: str = ""
     """Of a reader: what the key must be good for, said when it is refused."""
+    spliced: Any = field(default=None, repr=False, compare=False)
+    """The body with ``jsontext.Raw(item.content)`` in place of the items' bodies: to write them once is enough."""
 
     @cached_property
     def content(self) -> bytes:
         """The body's bytes; empty when there is none."""
-        return b"" if self.body is None else jsontext.dumps(self.body)
+        if self.body is None:
+            return b""
+        return jsontext.dumps(self.body if self.spliced is None else self.spliced)
 
 
 class Failure(Enum):

@@ -129,7 +129,9 @@ def _request(
 ) -> Request:
     items = (*([] if rider is None else [rider]), *events)
     body = _body([event.body for event in events], properties, settings)
-    return Request("POST", wire.api(settings.api).batch_path, body=body, items=items)
+    spliced = {**body, "events": [jsontext.Raw(event.content) for event in events]}
+    path = wire.api(settings.api).batch_path
+    return Request("POST", path, body=body, items=items, spliced=spliced)
 
 
 def _body(
