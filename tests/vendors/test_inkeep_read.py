@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from llmtee import Annotation, Conversation, Inkeep, registry
 from llmtee.delivery import history
+from llmtee.delivery.exporter import Tuning
 from llmtee.errors import ApiUnauthorised, HistoryIncomplete, InputError
 from llmtee.model import Reason
-from llmtee.spec import Exchange, Position, Request, Window
+from llmtee.spec import Exchange, Position, Request, RetryPolicy, Window
 from llmtee.testing.emulators import InkeepEmulator, faults
 from llmtee.vendors.inkeep.read import read
 from llmtee.vendors.inkeep.sketch import CAPACITY, Sketch, key_of
@@ -334,11 +335,9 @@ def test_answers_that_are_lost_cost_nothing() -> None:
         written(emulator, 30)
         lost = (faults.status(429, retry_after=0), faults.reset("after"), faults.status(503))
         emulator.script(*lost, reads=True)
-        items = [
-            item
-            for page in history.pages(emulator.exporter(max_items=10), WINDOW)
-            for item in page.items
-        ]
+        at_once = Tuning(retry=RetryPolicy(initial=0.01, multiplier=1, jitter=0))
+        found = history.pages(emulator.exporter(max_items=10), WINDOW, tuning=at_once)
+        items = [item for page in found for item in page.items]
         assert len([one for one in emulator.requests if one.fault]) == len(lost)
     assert sorted(item.id for item in items) == sorted(f"c{number}" for number in range(30))
 
