@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from llmtee import Annotation, Conversation, Inkeep, registry
 from llmtee.delivery import history
+from llmtee.delivery.exporter import Tuning
 from llmtee.errors import ApiUnauthorised, HistoryIncomplete, InputError
 from llmtee.model import Reason
-from llmtee.spec import Exchange, Position, Request, Window
-from llmtee.testing.emulators import InkeepEmulator
+from llmtee.spec import Exchange, Position, Request, RetryPolicy, Window
+from llmtee.testing.emulators import InkeepEmulator, faults
 from llmtee.vendors.inkeep.read import read
 from llmtee.vendors.inkeep.sketch import CAPACITY, Sketch, key_of
 
@@ -327,6 +328,18 @@ def test_conversations_that_come_and_change_while_they_are_read(order) -> None:
         items = [item for page in history.pages(exporter, WINDOW) for item in page.items]
     assert sorted(item.id for item in items) == sorted(f"c{number}" for number in range(45))
     assert {item.session for item in items} == {f"session {number}" for number in range(45)}
+
+
+def test_answers_that_are_lost_cost_nothing() -> None:
+    with InkeepEmulator() as emulator:
+        written(emulator, 30)
+        lost = (faults.status(429, retry_after=0), faults.reset("after"), faults.status(503))
+        emulator.script(*lost, reads=True)
+        at_once = Tuning(retry=RetryPolicy(initial=0.01, multiplier=1, jitter=0))
+        found = history.pages(emulator.exporter(max_items=10), WINDOW, tuning=at_once)
+        items = [item for page in found for item in page.items]
+        assert len([one for one in emulator.requests if one.fault]) == len(lost)
+    assert sorted(item.id for item in items) == sorted(f"c{number}" for number in range(30))
 
 
 def test_all_feedback_is_read_with_the_session_of_its_conversation() -> None:
