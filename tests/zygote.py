@@ -22,7 +22,7 @@ IMPORTED = (
         "llmtee.delivery.http",
         "llmtee.functions",
     ),
-    *("llmtee.tee", "llmtee.testing.emulators"),
+    *("llmtee.migrate", "llmtee.tee", "llmtee.testing.emulators"),
 )
 
 

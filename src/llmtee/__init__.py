@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from llmtee.functions import explain as explain
     from llmtee.functions import parse as parse
     from llmtee.functions import render as render
+    from llmtee.migrate import Migration as Migration
     from llmtee.model import Annotation as Annotation
     from llmtee.model import Conversation as Conversation
     from llmtee.model import Message as Message
     from llmtee.model import ModelCall as ModelCall
     from llmtee.model import Step as Step
     from llmtee.model import ToolRun as ToolRun
+    from llmtee.sources import Langfuse as Langfuse
+    from llmtee.sources import LangSmith as LangSmith
     from llmtee.tee import Tee as Tee
     from llmtee.tee import configure as configure
     from llmtee.tee import get_tee as get_tee
@@ -52,8 +55,11 @@ _HOMES = {
     "HoneyHive": "llmtee.vendors.honeyhive",
     "Inkeep": "llmtee.vendors.inkeep",
     "InputError": "llmtee.errors",
+    "LangSmith": "llmtee.sources",
+    "Langfuse": "llmtee.sources",
     "LlmteeError": "llmtee.errors",
     "Message": "llmtee.model",
+    "Migration": "llmtee.migrate",
     "ModelCall": "llmtee.model",
     "OTLP": "llmtee.vendors.otlp",
     "Roark": "llmtee.vendors.roark",
@@ -85,8 +91,11 @@ __all__ = [  # noqa: RUF022 - sorted as text is; a test compares it with what is
     "HoneyHive",
     "Inkeep",
     "InputError",
+    "LangSmith",
+    "Langfuse",
     "LlmteeError",
     "Message",
+    "Migration",
     "ModelCall",
     "OTLP",
     "Roark",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from llmtee import jsontext, registry
 from llmtee.assembly import assemble, fit
@@ -188,16 +188,28 @@ def explain(
         return _explain_format(items, registry.format(vendor))
     rendered = render(items, vendor, carry=carry)
     ledgers = [one.ledger for one in rendered]
-    if _vendor(vendor, carry)[0].grain == "event":
-        ledgers += [_lost_in_splitting(one) for one in items if isinstance(one, Conversation)]
-    else:
-        back = {_place(event): event for event in fit([one.item for one in rendered], "event")}
-        ledgers += [
-            explain_fitting(one, back.get(_place(one)), "conversation")
-            for one in items
-            if not isinstance(one, Conversation)
-        ]
+    grain = _vendor(vendor, carry)[0].grain
+    ledgers += fitting_ledgers(items, [one.item for one in rendered], grain)
     return Ledger.merged(ledgers)
+
+
+def fitting_ledgers(
+    items: Iterable[Item], fitted: Iterable[Item], grain: Literal["event", "conversation"]
+) -> list[Ledger]:
+    """What items lose when they are fitted to a grain, beside what rendering loses then.
+
+    Args:
+        items: as they were.
+        fitted: what became of them.
+        grain: to which they were fitted.
+    """
+    if grain == "event":
+        return [_lost_in_splitting(one) for one in items if isinstance(one, Conversation)]
+    events = [one for one in items if not isinstance(one, Conversation)]
+    if not events:
+        return []
+    back = {_place(event): event for event in fit(fitted, "event")}
+    return [explain_fitting(one, back.get(_place(one)), "conversation") for one in events]
 
 
 def _explain_supplement(

@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from llmtee.errors import UnknownName, UsageError
-from llmtee.spec import Capture, Format, Vendor, carrying
+from llmtee.spec import Capture, ExporterSettings, Format, SourceSettings, Vendor, carrying
 
 VENDOR_GROUP = "llmtee.vendors"
 FORMAT_GROUP = "llmtee.formats"
@@ -40,6 +40,17 @@ def vendor(name: str) -> Vendor[Any]:
     if not isinstance(value, Vendor):
         raise TypeError(f"entry point {name!r} in {VENDOR_GROUP} is not an llmtee.spec.Vendor")
     return carrying(value)
+
+
+def source(settings: ExporterSettings) -> Vendor[Any]:
+    """What reads a history with these settings: a vendor, or what is only read.
+
+    Raises:
+        UnknownName: nobody registered the vendor.
+    """
+    if isinstance(settings, SourceSettings):
+        return settings.source()
+    return vendor(settings.vendor)
 
 
 @cache

@@ -224,8 +224,13 @@ def test_what_lies_outside_of_the_window_is_counted() -> None:
 def answered(body: Any) -> Any:
     reader = read(Inkeep())
     position = reader.start(WINDOW)
-    (request,) = reader.requests(position)
-    return reader.page(position, [Exchange(request, status=200, content=json.dumps(body).encode())])
+    while True:  # what may be a moment's is asked for again
+        (request,) = reader.requests(position)
+        exchange = Exchange(request, status=200, content=json.dumps(body).encode())
+        page = reader.page(position, [exchange])
+        if page.items or page.next is None:
+            return page
+        position = page.next
 
 
 ROW = filled("oldest first", 1).sorted()[0]
@@ -238,7 +243,6 @@ ROW = filled("oldest first", 1).sorted()[0]
         ({"total": 3}, "no conversations"),
         ({"conversations": [], "total": 3, "count": 0}, "empty, though there are 3"),
         ({"conversations": [ROW], "total": 3, "count": 2}, "has 2 conversations, and has 1"),
-        ({"conversations": [ROW], "total": 0}, "though there are 0 in all"),
         ({"conversations": [ROW, ROW], "total": 9}, "same id twice"),
     ],
 )

@@ -16,7 +16,9 @@ from llmtee.errors import UnknownName
 COMMANDS = {
     "demo": "Play conversations to four emulated vendors.",
     "convert": "Turn files of one shape into a file of another.",
+    "migrate": "Move history to a vendor: plan, run, go on, verify.",
     "send": "Deliver what files hold to vendors.",
+    "history": "Read a vendor's history, or an event log, into a file.",
     "deliver": "Deliver from an event log that other processes write.",
     "status": "Show where the events of an event log stand, and how delivery fares.",
     "dead": "Dead letters: list them, look at one, try again, drop, export.",

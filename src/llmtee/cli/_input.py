@@ -8,11 +8,12 @@ from typing import Any
 
 from llmtee import bulk
 from llmtee.bulk import Detection
-from llmtee.cli._options import existing
+from llmtee.cli._options import existing, log_of
 from llmtee.cli._progress import followed
 from llmtee.cli._run import DONE, SOME_FAILED, complain
+from llmtee.delivery.recorded import EventLog
 from llmtee.errors import InputError, LlmteeError
-from llmtee.model import Item
+from llmtee.model import Item, SupplementBase
 
 _SHOWN = 20
 """Errors, and formats told, that are shown; more errors are only counted."""
@@ -71,7 +72,7 @@ class Input:
     """The items of a command's files. Iterate once.
 
     Args:
-        sources: paths; ``-`` is stdin.
+        sources: paths; ``-`` is stdin, ``log:DIR`` an event log.
         source_format: as ``bulk.read`` takes it.
 
     Raises:
@@ -79,7 +80,8 @@ class Input:
     """
 
     def __init__(self, sources: list[str], source_format: str) -> None:
-        self._sources = existing(sources)
+        self._logs = [(name, log) for name in sources if (log := log_of(name)) is not None]
+        self._sources = existing([name for name in sources if log_of(name) is None])
         self._format = source_format
         self.failures = Failures()
         self.detected = Detected()
@@ -89,7 +91,20 @@ class Input:
             yield from bulk.read(
                 opened, self._format, on_error=self.failures.add, on_detect=self.detected.add
             )
+        for name, log in self._logs:
+            yield from self._recorded(name, log)
         self.failures.end()
+
+    @staticmethod
+    def _recorded(name: str, log: EventLog) -> Iterator[Item]:
+        left_out = 0
+        for item in bulk.read(log, on_note=lambda note: complain(f"{name}: {note}")):
+            if isinstance(item, SupplementBase):
+                left_out += 1
+            else:
+                yield item
+        if left_out:
+            complain(f"{name}: {left_out:,} annotations and the like are no events, and left out")
 
     def to_json(self) -> dict[str, Any]:
         """What there is to say of the input, for ``--json``."""

@@ -10,6 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from llmtee import config, registry
+from llmtee.delivery.recorded import EventLog
 from llmtee.errors import UnknownName, UsageError
 from llmtee.privacy import Redaction, Where
 from llmtee.spec import Env, ExporterSettings, Vendor
@@ -60,6 +61,13 @@ DirOption: TypeAlias = Annotated[
 ]
 
 STDIN = "-"
+LOG = "log:"
+"""Begins what names an event log among sources."""
+
+
+def log_of(source: str) -> EventLog | None:
+    """The event log that ``log:DIR`` names; ``log:`` alone is the one of the settings. ``None``: it names none."""
+    return EventLog(source.removeprefix(LOG) or None) if source.startswith(LOG) else None
 
 
 def existing(paths: list[str]) -> list[str]:
@@ -71,6 +79,8 @@ def existing(paths: list[str]) -> list[str]:
     for path in paths:
         if path == STDIN:
             continue
+        if path.startswith(LOG):
+            raise UsageError(f"{path}: write it to a file first: llmtee history {path} -o FILE")
         if not Path(path).exists():
             raise UsageError(f"{path}: no such file")
         if Path(path).is_dir():

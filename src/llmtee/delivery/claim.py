@@ -12,6 +12,11 @@ _AHEAD = 50
 """Events that are claimed at a time, at least, however few fit into a request."""
 
 
+def in_batches(count: int, limit: int) -> int:
+    """``count`` events or more, as a multiple of ``limit``: else the last request of each claim would be a small one."""
+    return -(-max(count, limit) // limit) * limit
+
+
 class Claim:
     """Takes work of one exporter from the event log."""
 
@@ -56,7 +61,7 @@ class Claim:
 
     def _claimed(self, now: float, limit: int) -> list[Work]:
         self._looked_at = now
-        most = max(limit, self._ahead)
+        most = in_batches(self._ahead, limit)
         works = self._log.claim(self._subscription, now, most)
         while len(works) < limit and self._log.take(self._subscription, most):
             works += self._log.claim(self._subscription, now, most - len(works))

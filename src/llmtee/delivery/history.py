@@ -135,7 +135,7 @@ class _Reading:
         tuning: Tuning | None,
         patience: float,
     ) -> None:
-        vendor = registry.vendor(settings.vendor)
+        vendor = registry.source(settings)
         if vendor.read is None:
             why = vendor.no_history or "its API has no way to read back what was written"
             raise HistoryIncomplete(f"{vendor.title} has no history to read: {why}")

@@ -14,8 +14,8 @@ from llmtee.delivery.parcel import Parcel
 from llmtee.delivery.recent import Recent
 from llmtee.delivery.target import in_session, on_message, unsettled
 from llmtee.errors import EventLogError
-from llmtee.eventlog import SUPPLEMENT, Entry, EventLog, Settlement, Work
-from llmtee.model import Annotation, Item, Supplement, load_supplement
+from llmtee.eventlog import SUPPLEMENT, WHOLE, Entry, EventLog, Settlement, Work
+from llmtee.model import Annotation, Conversation, Item, Supplement, load_supplement
 from llmtee.spec import Outgoing, outgoing, supplement_out
 
 
@@ -65,14 +65,21 @@ class Render:
         return outgoing(self._exporter.vendor, item, self._exporter.settings)
 
     def _one(self, work: Work) -> Outgoing[Item] | Outgoing[Supplement] | Settlement:
-        """What leaves of an event or a supplement, or why nothing does."""
+        """What leaves of an event, a supplement or a whole conversation, or why nothing does."""
         event = self._recent.get(work.id)
         if event is None:
             entry = self._log.entry(work)
             if entry.format == SUPPLEMENT:
                 return self._supplement(work, entry)
+            if entry.format == WHOLE:
+                return self._whole(work, entry)
             event = self._recent.load(entry)
         return self._outgoing(event)
+
+    def _whole(self, work: Work, entry: Entry) -> Outgoing[Item] | Settlement:
+        if self._exporter.vendor.grain == "event":
+            return Settlement(work, "skipped", "a whole conversation; the vendor takes events")
+        return self._outgoing(Conversation.model_validate(jsontext.loads(entry.payload)))
 
     def _supplement(self, work: Work, entry: Entry) -> Outgoing[Supplement] | Settlement:
         vendor, settings = self._exporter.vendor, self._exporter.settings

@@ -12,7 +12,7 @@ from typing import Any
 
 from llmtee.eventlog import _intake, _work
 from llmtee.eventlog.operation import Period, Replayed
-from llmtee.eventlog.protocol import SUPPLEMENT, Subscription
+from llmtee.eventlog.protocol import ALONE, Subscription
 
 _LEFT_OUT = "recorded before the exporter was added, and left out of a replay"
 _IN_PERIOD = (
@@ -154,7 +154,7 @@ def _add_conversations(
     added = 0
     for row in rows:
         seq, event_id, session, kind, format_name, at, _ = row
-        if kind == "undecodable" or format_name == SUPPLEMENT:
+        if kind == "undecodable" or format_name in ALONE:
             if session in sessions:
                 _work.take_entry(db, subscription, row)
                 added += 1

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from llmtee import jsontext
-from llmtee.eventlog.protocol import SUPPLEMENT, DeadLetter, Settlement, Subscription, Work
+from llmtee.eventlog.protocol import ALONE, DeadLetter, Settlement, Subscription, Work
 
 _RESEND = "the process ended while the answer was awaited"
 _KEYS = 128
@@ -92,7 +92,7 @@ def take_entry(db: sqlite3.Connection, subscription: Subscription, row: tuple[An
         _insert_event(db, subscription.exporter, event_id, seq, at, error=error)
         letter = DeadLetter(subscription.exporter, event_id, 0, at, error)
         _store_letter(db, event_key(event_id), letter)
-    elif subscription.grain == "event" or format_name == SUPPLEMENT:
+    elif subscription.grain == "event" or format_name in ALONE:
         if kind == "event":
             in_order_of = session if subscription.ordered else None
             _insert_event(db, subscription.exporter, event_id, seq, at, in_order_of=in_order_of)

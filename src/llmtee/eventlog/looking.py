@@ -17,7 +17,7 @@ from llmtee.eventlog._database import BUSY_SECONDS, FILE
 from llmtee.eventlog.journal import segment_files
 from llmtee.eventlog.protocol import Entry, Record
 
-_JOURNAL_SINCE_VERSION: Final = 2
+_SEGMENTS_SINCE_VERSION: Final = 2
 _IDENTITY_SINCE_VERSION: Final = 3
 _IDS: Final = 500
 
@@ -117,21 +117,30 @@ class Look:
             EventLogError: a part of it cannot be read, or it is more than ``limit``.
         """
         positions: dict[str, int] = {}
-        if self._db is not None and self._version >= _JOURNAL_SINCE_VERSION:
-            with self._told():
-                positions = dict(self._db.execute("SELECT name, position FROM segments"))
+        records: list[Record] = []
         reader = JournalReader(self.directory)
         with self._told():
-            found = reader.read(positions, limit + 1)
+            if self._db is not None and self._version:
+                rows = self._db.execute(
+                    "SELECT id, format, payload, recorded_at, live FROM journal ORDER BY number LIMIT ?",
+                    (limit + 1,),
+                )
+                records = [
+                    Record(own_id, form, payload, at, bool(live))
+                    for own_id, form, payload, at, live in rows
+                ]
+            if self._db is not None and self._version >= _SEGMENTS_SINCE_VERSION:
+                positions = dict(self._db.execute("SELECT name, position FROM segments"))
+            records += [record for _, record in reader.read(positions, limit + 1)]
         if reader.unreadable:
             name, reason = next(iter(reader.unreadable.items()))
             raise EventLogError(f"{name} in {self.directory} cannot be read: {reason}")
-        if len(found) > limit:
+        if len(records) > limit:
             raise EventLogError(
                 f"more than {limit:,} records wait in the journal of {self.directory}: let `llmtee deliver` or the "
                 "application itself take them in first"
             )
-        return sorted((record for _, record in found), key=lambda record: record.recorded_at)
+        return sorted(records, key=lambda record: record.recorded_at)
 
     def _open(self, path: Path) -> sqlite3.Connection:
         address = f"file:{quote(str(path.absolute()))}?mode=ro"

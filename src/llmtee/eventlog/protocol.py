@@ -19,6 +19,11 @@ CANONICAL = "llmtee"
 """The format of what is stored as canonical JSON."""
 SUPPLEMENT = "supplement"
 """The format of a supplement (see ``llmtee.model.supplement``): delivered by itself, also where conversations are."""
+WHOLE = "conversation"
+"""The format of a conversation that is complete, such as history: where conversations are delivered, it is by itself,
+at once and as it stands. Vendors of the event grain skip it."""
+ALONE = frozenset({SUPPLEMENT, WHOLE})
+"""The formats of entries that are work by themselves also where conversations are delivered."""
 END = "end-of-session"
 """The format of the marker that closes the session of its payload."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from llmtee.spec.capture import Capture, Recorder
 from llmtee.spec.carrying import carry_of, carrying, with_carry
+from llmtee.spec.edge import Edge, beyond
 from llmtee.spec.format import Format, Traces
 from llmtee.spec.operation import Operation, api_error, plain_error
 from llmtee.spec.outgoing import Outgoing, outgoing, supplement_out
 from llmtee.spec.reading import Page, Position, Reader, Window
 from llmtee.spec.settings import Encoding, Env, ExporterSettings
+from llmtee.spec.source import SourceSettings, only_read
 from llmtee.spec.stream import INCOMPLETE, StreamAccumulator, stream_fields
 from llmtee.spec.trimming import middle, trim_middle
 from llmtee.spec.vendor import Capabilities, CarrySlot, Limits, RetryPolicy, State, Vendor
@@ -31,6 +33,7 @@ __all__ = [
     "Capture",
     "CarrySlot",
     "Delivered",
+    "Edge",
     "Encoding",
     "Env",
     "Exchange",
@@ -49,6 +52,7 @@ __all__ = [
     "Request",
     "Retry",
     "RetryPolicy",
+    "SourceSettings",
     "State",
     "StreamAccumulator",
     "TooLarge",
@@ -60,11 +64,13 @@ __all__ = [
     "Window",
     "WireItem",
     "api_error",
+    "beyond",
     "carry_of",
     "carrying",
     "error_text",
     "judge_plainly",
     "middle",
+    "only_read",
     "outgoing",
     "plain_error",
     "stream_fields",

@@ -100,6 +100,10 @@ def _as_it_is(item: Item | Supplement, settings: Any) -> Item | Supplement | Non
     return item
 
 
+def _as_they_are(settings: Any) -> Any:
+    return settings
+
+
 def _tell_nothing(payload: Any) -> str | None:
     return None
 
@@ -171,6 +175,9 @@ class Vendor(Generic[S]):
     readable: Callable[[Item | Supplement, S], Item | Supplement | None] = _as_it_is
     """What ``read`` gives of an item that ``parse`` read from what was written with these settings: less, where the vendor keeps what its API
     does not give back; ``None`` where nothing of it comes. The same object where nothing is missing."""
+    for_history: Callable[[S], S] = _as_they_are
+    """The settings with which history is sent, which is there at once and whole: such as larger requests, where the user's
+    own settings do not say otherwise."""
     no_history: str = ""
     """Why there is no ``read``, and what to do instead, in a sentence or two."""
     check: Callable[[S], Request] | None = None

@@ -14,6 +14,7 @@ Needs ``llmtee[testing]``.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ from pydantic import SecretStr
 
 from llmtee import jsontext
 from llmtee.assembly import fit
-from llmtee.errors import ConfigError
+from llmtee.errors import ConfigError, HistoryIncomplete, InputError
 from llmtee.model import (
     Annotation,
     Choice,
@@ -41,6 +42,7 @@ from llmtee.spec import (
     Exchange,
     ExporterSettings,
     Failure,
+    Reader,
     Rejected,
     Request,
     Retry,
@@ -48,6 +50,7 @@ from llmtee.spec import (
     Unauthorised,
     Unknown,
     Vendor,
+    Window,
     WireItem,
     carry_of,
     carrying,
@@ -69,6 +72,9 @@ _BODIES = (
     b'{"detail": [{"loc": ["body"], "msg": "field required"}]}',
     b'{"event_ids": 3, "data": [], "id": null, "type": {}}',
 )
+
+_SINCE = dt.datetime(2026, 1, 1, 10, 0, 0, 123_456, tzinfo=dt.UTC)
+_UNTIL = dt.datetime(2026, 2, 1, 10, 0, 0, 654_321, tzinfo=dt.UTC)
 
 _examples = settings(
     deadline=None,
@@ -294,6 +300,49 @@ class VendorContract:
         for request in self._example_requests():
             assert secret not in f"{request.path}{request.query}{request.headers}"
             assert secret.encode() not in request.content
+
+    @pytest.mark.parametrize("since", [None, _SINCE])
+    def test_reading_begins_the_same_each_time(self, since: dt.datetime | None) -> None:
+        """A reader's position is JSON, and what it asks for follows from that alone, without the key."""
+        secret = "planted-secret-key"  # noqa: S105 - planted to be searched for
+        configured = self.settings.model_copy(update={"api_key": SecretStr(secret)})
+        window = Window(since=since, until=_UNTIL)
+        position = self._reader(configured).start(window)
+        text = jsontext.dumps(position)
+        assert jsontext.loads(text) == position
+        assert secret.encode() not in text
+        requests = self._reader(configured).requests(position)
+        again = self._reader(configured).requests(jsontext.loads(text))
+        assert requests
+        assert list(requests) == list(again)
+        assert jsontext.dumps(position) == text
+        for request in requests:
+            assert request.path.startswith("/")
+            assert not request.items
+            assert secret not in f"{request.path}{request.query}{request.headers}"
+            assert secret.encode() not in request.content
+
+    @pytest.mark.parametrize("content", [one for one in _BODIES if one not in (b"[]", b"{}")])
+    def test_reading_nonsense_is_no_quiet_end(self, content: bytes) -> None:
+        """An answer that is no page of a history is an error, and never the end of it."""
+        reader = self._reader(self.settings)
+        position = reader.start(Window(until=_UNTIL))
+        exchanges = [
+            Exchange(request, status=200, content=content) for request in reader.requests(position)
+        ]
+        with pytest.raises((InputError, HistoryIncomplete)):
+            reader.page(position, exchanges)
+
+    def test_the_card_says_whether_it_reads_back(self) -> None:
+        """Where there is a reader, the capability card says so."""
+        if self.vendor.read is not None:
+            assert self.vendor.capabilities(self.settings).reads_back
+            assert not self.vendor.no_history
+
+    def _reader(self, configured: ExporterSettings) -> Reader:
+        if self.vendor.read is None:
+            pytest.skip(f"{self.vendor.title} cannot be read back")
+        return self.vendor.read(configured)
 
     def test_a_missing_key_says_what_to_do(self) -> None:
         """Without a key that it needs, ``auth`` raises an error that says where to put one."""

@@ -25,6 +25,8 @@ from llmtee.testing.emulators._exchange import Answer, Call, Received, Route
 if TYPE_CHECKING:
     from llmtee.testing.emulators.honeyhive import HoneyHiveEmulator as HoneyHiveEmulator
     from llmtee.testing.emulators.inkeep import InkeepEmulator as InkeepEmulator
+    from llmtee.testing.emulators.langfuse import LangfuseEmulator as LangfuseEmulator
+    from llmtee.testing.emulators.langsmith import LangSmithEmulator as LangSmithEmulator
     from llmtee.testing.emulators.otlp import OTLPEmulator as OTLPEmulator
     from llmtee.testing.emulators.roark import RoarkEmulator as RoarkEmulator
     from llmtee.testing.emulators.voker import VokerEmulator as VokerEmulator
@@ -37,12 +39,17 @@ _CLASSES = {
     "voker": "VokerEmulator",
 }
 
+_SOURCES = {"langfuse": "LangfuseEmulator", "langsmith": "LangSmithEmulator"}
+"""Of what is only read: they take nothing, and hold what a test puts into them."""
+
 __all__ = [
     "Answer",
     "Call",
     "Emulator",
     "HoneyHiveEmulator",
     "InkeepEmulator",
+    "LangSmithEmulator",
+    "LangfuseEmulator",
     "OTLPEmulator",
     "Received",
     "RoarkEmulator",
@@ -67,13 +74,16 @@ def emulator_class(vendor: str) -> type[Emulator]:
     """
     if vendor not in _CLASSES:
         raise UnknownName("emulator", vendor, _CLASSES)
-    module = import_module(f"llmtee.testing.emulators.{vendor}")
-    found: type[Emulator] = getattr(module, _CLASSES[vendor])
+    return _load(vendor, _CLASSES[vendor])
+
+
+def _load(module: str, class_name: str) -> type[Emulator]:
+    found: type[Emulator] = getattr(import_module(f"llmtee.testing.emulators.{module}"), class_name)
     return found
 
 
 def __getattr__(name: str) -> Any:
-    for vendor, class_name in _CLASSES.items():
+    for module, class_name in (_CLASSES | _SOURCES).items():
         if class_name == name:
-            return emulator_class(vendor)
+            return _load(module, class_name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

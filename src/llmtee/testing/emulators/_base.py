@@ -60,6 +60,7 @@ class Emulator:
         self._changed = threading.Condition(self.lock)
         self._requests: list[Received] = []
         self._script: deque[faults.Fault] = deque()
+        self._read_script: deque[faults.Fault] = deque()
         self._always: faults.Fault | None = None
         self._server: Server | None = None
 
@@ -110,10 +111,14 @@ class Emulator:
         with self.lock:
             return tuple(self._requests)
 
-    def script(self, *sequence: faults.Fault) -> None:
+    def script(self, *sequence: faults.Fault, reads: bool = False) -> None:
         """The next writes meet these faults, one each, in this order; then all is normal again.
 
-        Reads are never hit. Adds to what is scripted already.
+        Adds to what is scripted already.
+
+        Args:
+            sequence: from `faults`.
+            reads: whether the next reads meet them instead; a script for writes hits none.
 
         Raises:
             UsageError: `faults.partial` for a vendor that has no such answer.
@@ -121,7 +126,7 @@ class Emulator:
         for fault in sequence:
             self._must_know(fault)
         with self.lock:
-            self._script.extend(sequence)
+            (self._read_script if reads else self._script).extend(sequence)
 
     def always(self, fault: faults.Fault | None) -> None:
         """Every write that finds the script empty meets this fault; ``None`` ends it."""
@@ -145,6 +150,7 @@ class Emulator:
         with self.lock:
             self._requests.clear()
             self._script.clear()
+            self._read_script.clear()
             self._always = self._between = None
             self.forget()
 
@@ -175,11 +181,11 @@ class Emulator:
             method: such as ``POST``.
             path: percent-encoded, with the query if there is one.
             body: JSON; ``bytes`` are taken as they are.
-            headers: with lower-case names; the right ``authorization`` by default.
+            headers: with lower-case names; `credentials` by default.
         """
         path, _, query = path.partition("?")
         if headers is None:
-            headers = {"authorization": f"Bearer {self.key}"}
+            headers = self.credentials()
         call = Call(method, path, {}, dict(parse_qsl(query, keep_blank_values=True)), headers)
         if not isinstance(body, bytes):
             body = b"" if body is None else jsontext.dumps(body)
@@ -198,8 +204,12 @@ class Emulator:
         """The answer to a missing or wrong key."""
         return self.refuse(401, "missing or invalid API key")
 
+    def credentials(self) -> Mapping[str, str]:
+        """The headers (lower-case names) that `authorised` accepts: ``Authorization: Bearer KEY``."""
+        return {"authorization": f"Bearer {self.key}"}
+
     def authorised(self, headers: Mapping[str, str]) -> bool:
-        """Whether the headers (lower-case names) hold the right key: ``Authorization: Bearer KEY``."""
+        """Whether the headers (lower-case names) hold the right key."""
         return headers.get("authorization") == f"Bearer {self.key}"
 
     def partial(self, call: Call) -> Answer:  # noqa: ARG002 - for those who override it
@@ -270,9 +280,11 @@ class Emulator:
 
     def _take_fault(self, call: Call) -> faults.Fault | None:
         found = self._route(call)
-        if isinstance(found, Answer) or not found[0].write:
+        if isinstance(found, Answer):
             return None
         with self.lock:
+            if not found[0].write:
+                return self._read_script.popleft() if self._read_script else None
             return self._script.popleft() if self._script else self._always
 
     def _react(self, call: Call, content: bytes, fault: faults.Fault | None) -> Answer | None:

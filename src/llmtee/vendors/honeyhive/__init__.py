@@ -5,7 +5,7 @@ from __future__ import annotations
 from llmtee.spec import RetryPolicy, Vendor
 from llmtee.vendors.honeyhive.answers import CARRY
 from llmtee.vendors.honeyhive.detect import detect
-from llmtee.vendors.honeyhive.pack import LIMITS, pack
+from llmtee.vendors.honeyhive.pack import LIMITS, for_history, pack
 from llmtee.vendors.honeyhive.parse import parse
 from llmtee.vendors.honeyhive.read import read
 from llmtee.vendors.honeyhive.readable import readable
@@ -42,6 +42,7 @@ VENDOR = Vendor(
     amend=amended,
     read=read,
     readable=readable,
+    for_history=for_history,
     check=check,
 )
 

@@ -42,6 +42,16 @@ def pack(items: Sequence[WireItem], settings: HoneyHive, state: State) -> list[R
     return [*_pack_events([one for one in items if not update.is_update(one)], settings), *updates]
 
 
+def for_history(settings: HoneyHive) -> HoneyHive:
+    """Events of any sessions in one request: far fewer requests, and none that overwrites a session's own name.
+
+    A part of a session that travels without the session's event would call it by its agent again.
+    """
+    if "sessions" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"sessions": "mixed"})
+
+
 def _pack_events(items: Sequence[WireItem], settings: HoneyHive) -> list[Request]:
     if settings.sessions == "mixed":
         sessions = [item for item in items if _is_session(item)]

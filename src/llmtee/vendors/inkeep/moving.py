@@ -29,6 +29,7 @@ SWEEPS: Final = 12
 """How often the list is read at most."""
 _ANCHORS: Final = 32
 _OVERLAP: Final = 10
+_TRIES: Final = 3
 _SEARCHES: Final = 24
 """Pages that are looked through for an anchor."""
 _QUIETER: Final = "read it at a quieter time, or while nothing writes to it"
@@ -120,7 +121,13 @@ class Sweep:
             HistoryIncomplete: the page does not fit the total, or the list never settles.
         """
         offset, end = self.offset, self.offset + len(entries)
-        self._must_fit(entries, offset, total)
+        if not entries and offset < total:
+            return [], self._looked_again(total)
+        if len({entry.key for entry in entries}) != len(entries):
+            raise HistoryIncomplete(
+                f"one page of {self.what} has the same id twice: try again later, or ask the vendor"
+            )
+        total = max(total, end) if entries else total
         if self.next == 0:
             boundary = 0
         else:
@@ -158,21 +165,14 @@ class Sweep:
             last += 1
         return last
 
-    def _must_fit(self, entries: Sequence[Entry], offset: int, total: int) -> None:
-        if not entries and offset < total:
+    def _looked_again(self, total: int) -> Sweep:
+        """The same page once more: rows and total may be of two moments."""
+        if self.tries >= _TRIES:
             raise HistoryIncomplete(
-                f"the page of {self.what} at offset {offset} is empty, though there are {total}: "
+                f"the page of {self.what} at offset {self.offset} is empty, though there are {total}: "
                 "try again later, or ask the vendor"
             )
-        if offset + len(entries) > max(total, offset):
-            raise HistoryIncomplete(
-                f"there are {len(entries)} {self.what} at offset {offset}, though there are {total} "
-                "in all: try again later, or ask the vendor"
-            )
-        if len({entry.key for entry in entries}) != len(entries):
-            raise HistoryIncomplete(
-                f"one page of {self.what} has the same id twice: try again later, or ask the vendor"
-            )
+        return replace(self, tries=self.tries + 1, at=self.offset)
 
     def giving(self, entries: Sequence[Entry], first: int) -> tuple[list[int], Sweep]:
         """Which of the rows from ``first`` on to give, and where reading stands then."""

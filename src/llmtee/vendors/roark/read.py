@@ -16,7 +16,17 @@ from llmtee.errors import HistoryIncomplete, InputError
 from llmtee.jsonfields import as_count, as_list, as_object, as_text, join, text_or_none
 from llmtee.model import Item
 from llmtee.model.times import parse_time
-from llmtee.spec import CarrySlot, Exchange, Page, Position, Reader, Request, Window, with_carry
+from llmtee.spec import (
+    CarrySlot,
+    Exchange,
+    Page,
+    Position,
+    Reader,
+    Request,
+    Window,
+    beyond,
+    with_carry,
+)
 from llmtee.vendors.roark import wire
 from llmtee.vendors.roark.parse import parse
 from llmtee.vendors.roark.settings import Roark
@@ -27,6 +37,7 @@ PAGE_SIZE: Final = 50
 """Chats of a page: so many transcripts are read in one step."""
 _LARGEST_PAGE: Final = 100
 _GONE: Final = (404, 410)
+_TRIES: Final = 3
 _AGAIN: Final = "try again later, or ask the vendor"
 _NOT_READ: Final = "Roark does not give back tool invocations, prompts and the languages of messages: they stay there"
 _decode = with_carry(parse, CARRY)
@@ -52,6 +63,7 @@ class _Reader:
             "fewest": None,
             "passed": 0,
             "edge": None,
+            "again": 0,
         }
 
     def requests(self, position: Position) -> Sequence[Request]:
@@ -69,12 +81,19 @@ class _Reader:
 
     def _listed(self, position: Position, listing: _Listing) -> Page:
         """The first step: which chats there are."""
-        edge = _edge(position["edge"], listing.chats)
+        rows = [(chat["id"], chat.get("createdAt")) for chat in listing.chats]
+        new, edge = beyond(position["edge"], rows, "Roark's list of chats")
+        if again := set(range(len(rows))) - set(new):
+            raise HistoryIncomplete(
+                f"Roark's list of chats has chat {rows[min(again)][0]} a second time: {_AGAIN}"
+            )
         chosen = [chat["id"] for chat in listing.chats if _is_inside(chat, position)]
         fewest = min(listing.total, position["fewest"] or listing.total)
         seen = position["seen"] + len(listing.chats)
         cursor = listing.cursor(position["after"])
         if cursor is None and seen < fewest:
+            if position["again"] < _TRIES:  # list and total may be of two moments
+                return Page(items=(), next={**position, "again": position["again"] + 1})
             raise HistoryIncomplete(
                 f"Roark's list of chats ends after {seen}, though there are {fewest}: {_AGAIN}"
             )
@@ -84,6 +103,7 @@ class _Reader:
             "fewest": fewest,
             "passed": position["passed"] + len(listing.chats) - len(chosen),
             "edge": edge,
+            "again": 0,
             "cursor": cursor,
         }
         if chosen:
@@ -182,35 +202,6 @@ class _Listing:
                 f"Roark gave a page without chats, and says that there are more: {_AGAIN}"
             )
         return self._cursor
-
-
-def _edge(before: Any, chats: Sequence[Mapping[str, Any]]) -> Any:
-    """The newest ``createdAt`` that was listed, and the ids of the chats that were created at that very time.
-
-    Raises:
-        HistoryIncomplete: a chat comes again, or the chats are not sorted as they were asked for.
-    """
-    at, ids = (None, []) if before is None else (before["at"], list(before["ids"]))
-    latest = parse_time(at)
-    for i, chat in enumerate(chats):
-        created = _time(chat, "createdAt", f"data[{i}]")
-        if created is None:
-            raise InputError(
-                "is missing; Roark's chats are read in this order", path=f"data[{i}].createdAt"
-            )
-        if latest is not None and created < latest:
-            raise HistoryIncomplete(
-                f"Roark's list of chats is not sorted by createdAt, as was asked for: chat {chat['id']} comes "
-                f"behind a newer one, so it cannot be told what was read: {_AGAIN}"
-            )
-        if created == latest and chat["id"] in ids:
-            raise HistoryIncomplete(
-                f"Roark's list of chats has chat {chat['id']} a second time: {_AGAIN}"
-            )
-        if created != latest:
-            latest, ids, at = created, [], chat["createdAt"]
-        ids.append(chat["id"])
-    return None if at is None else {"at": at, "ids": ids}
 
 
 def _time(chat: Mapping[str, Any], key: str, path: str) -> dt.datetime | None:

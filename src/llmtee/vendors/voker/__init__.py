@@ -18,6 +18,12 @@ from llmtee.vendors.voker.transport import (
     prepared,
 )
 
+NO_HISTORY = (
+    "its API takes events and gives none back, only agents, their versions and people (`llmtee.voker`). What was sent to "
+    "Voker is in the event log of the application that sent it, as far as it is kept (log:DIR), or in files of what was "
+    "posted, in the format voker"
+)
+
 VENDOR = Vendor(
     name="voker",
     title="Voker",
@@ -40,6 +46,7 @@ VENDOR = Vendor(
     prepare=prepare,
     prepared=prepared,
     supplement=supplement,
+    no_history=NO_HISTORY,
     check=fingerprint_request,
 )
 
