@@ -1,4 +1,4 @@
-"""What HoneyHive gives back of an event. Pure."""
+"""What HoneyHive's API gives back of an event that it keeps: all, but for what a session does not have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOT_THERE = ("project", "project_id")
 def readable(item: Item | Supplement, settings: HoneyHive) -> Item | Supplement | None:
     """An event as it can be read again.
 
-    A session that is sent as ``session_properties`` comes back without its project, and without a duration of 0.
+    A session that travels as ``session_properties`` has no project, and no duration of 0.
     """
     as_event = settings.carry or settings.sessions == "mixed"
     if as_event or not isinstance(item, Step) or item.step_type != "session":
