@@ -1,4 +1,4 @@
-"""The generated parts of ``docs/formats.md`` and ``docs/model.md``, by the names of their markers."""
+"""The generated parts of ``docs/formats.md``, ``docs/model.md`` and ``docs/arrow.md``, by the names of their markers."""
 
 # ruff: noqa: INP001 - beside a script, not part of a package
 
@@ -7,12 +7,13 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from llmtee import registry
 from llmtee._data_files import data_dir
 from llmtee.formats.conventions import CONVENTIONS, Convention
+from llmtee.frames import CONVERSATION_COLUMNS, EVENT_COLUMNS, RENDERED_COLUMNS, Column
 from llmtee.model import MediaPart, Message, ModelCall, Step, ToolRun, Usage
 from llmtee.model.flags import FLAGS
 from llmtee.spec import Format
@@ -33,6 +34,9 @@ def blocks() -> dict[str, Callable[[], Iterator[str]]]:
         "events": lambda: _fields(ModelCall, ToolRun, Step),
         "messages": lambda: _fields(Message, MediaPart),
         "counts": lambda: _fields(Usage),
+        "event columns": lambda: _columns(EVENT_COLUMNS),
+        "conversation columns": lambda: _columns(CONVERSATION_COLUMNS),
+        "rendered columns": lambda: _columns(RENDERED_COLUMNS),
     }
 
 
@@ -200,3 +204,12 @@ def _fields(*models: Any) -> Iterator[str]:
 def _described(model: Any, name: str) -> str:
     text = " ".join((model.model_fields[name].description or "").split())
     return text.replace("``", "`")
+
+
+# ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _columns(columns: Iterable[Column]) -> Iterator[str]:
+    yield row("column", "Arrow type", "what it holds")
+    yield "|---|---|---|"
+    yield from (row(f"`{one.name}`", f"`{one.type}`", one.doc) for one in columns)

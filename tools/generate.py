@@ -1,4 +1,4 @@
-"""Writes what follows from the code: ``schemas/canonical/*.json``, ``docs/vendors.md``, and the tables in other pages.
+"""Writes what follows from the code: ``schemas/canonical/*.json``, ``schemas/arrow/*.json``, ``docs/vendors.md``, and the tables in other pages.
 
 ``python tools/generate.py`` writes them; with ``--check`` it writes nothing, and exits 1 naming those that are stale.
 """
@@ -17,6 +17,7 @@ from pydantic import SecretStr, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from llmtee import jsontext, registry
+from llmtee.frames import COLUMNS, KEY, VERSION, SchemaName
 from llmtee.model import Conversation, Event, Supplement
 from llmtee.spec import Env, Vendor
 
@@ -32,10 +33,11 @@ def generated() -> dict[str, str]:
         "schemas/canonical/event.json": _schema("llmtee event", Event),
         "schemas/canonical/conversation.json": _schema("llmtee conversation", Conversation),
         "schemas/canonical/supplement.json": _schema("llmtee supplement", Supplement),
+        **{f"schemas/arrow/{name}.json": _arrow(name) for name in COLUMNS},
         "docs/vendors.md": "\n".join([*_vendors_page(), ""]),
         **{
             name: formats_page.filled((ROOT / name).read_text(encoding="utf-8"))
-            for name in ("docs/formats.md", "docs/model.md")
+            for name in ("docs/formats.md", "docs/model.md", "docs/arrow.md")
         },
     }
 
@@ -47,6 +49,15 @@ def _schema(title: str, kind: Any) -> str:
         if tags:  # always written, and what tells the members of a union apart
             model["required"] = sorted({*tags, *model.get("required", ())})
     return jsontext.dumps_pretty({"$schema": _DIALECT, **schema, "title": title}) + "\n"
+
+
+def _arrow(name: SchemaName) -> str:
+    columns = [
+        {"name": column.name, "type": column.type, "nullable": True, "description": column.doc}
+        for column in COLUMNS[name]
+    ]
+    metadata = {KEY.decode(): f"{name}/{VERSION}"}
+    return jsontext.dumps_pretty({"metadata": metadata, "columns": columns}) + "\n"
 
 
 def _property(model: dict[str, Any], name: str) -> dict[str, Any]:

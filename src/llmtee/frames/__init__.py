@@ -10,20 +10,33 @@ from __future__ import annotations
 from typing import Any
 
 from llmtee.frames._batches import assemble_batch, batch_schema, decode_batch, render_batch
-from llmtee.frames._columns import COLUMNS, KEY, VERSION, ArrowType, Column, SchemaName
-from llmtee.frames._read import FROM_COLUMNS, from_frame, items_of
+from llmtee.frames._columns import (
+    COLUMNS,
+    CONVERSATION_COLUMNS,
+    EVENT_COLUMNS,
+    KEY,
+    RENDERED_COLUMNS,
+    VERSION,
+    ArrowType,
+    Column,
+    SchemaName,
+)
+from llmtee.frames._read import FROM_COLUMNS, from_frame, item_of, items_of, load
 from llmtee.frames._schema import schema, schema_name
-from llmtee.frames._write import to_frame, write_batches
+from llmtee.frames._write import item_text, to_frame, write_batches
 
 __all__ = [
     "ASSEMBLED_SCHEMA",
     "COLUMNS",
+    "CONVERSATION_COLUMNS",
     "CONVERSATION_SCHEMA",
     "DECODED_SCHEMA",
+    "EVENT_COLUMNS",
     "EVENT_SCHEMA",
     "FROM_COLUMNS",
     "ITEM_SCHEMA",
     "KEY",
+    "RENDERED_COLUMNS",
     "RENDERED_SCHEMA",
     "VERSION",
     "ArrowType",
@@ -33,7 +46,10 @@ __all__ = [
     "batch_schema",
     "decode_batch",
     "from_frame",
+    "item_of",
+    "item_text",
     "items_of",
+    "load",
     "render_batch",
     "schema",
     "schema_name",

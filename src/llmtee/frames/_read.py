@@ -90,6 +90,16 @@ def _items(frames: Iterator[Any]) -> Iterator[Item | Supplement]:
                 raise InputError(error.reason, source=f"row {row}", path=error.path) from None
 
 
+def item_of(row: Mapping[str, Any]) -> Item | Supplement:
+    """The item of one row, as `from_frame` reads it.
+
+    Raises:
+        InputError: it is no item; the error names the JSON path.
+    """
+    text = row.get("json")
+    return load(text) if isinstance(text, str | bytes) else _made(row)
+
+
 def load(text: str | bytes) -> Item | Supplement:
     """The item of one JSON text.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -109,39 +109,42 @@ def compare_session(expected: Sequence[Entry], found: Sequence[Entry], into: Com
 def _paired(
     expected: Sequence[Entry], found: Sequence[Entry]
 ) -> tuple[list[tuple[Entry, Entry]], list[Entry], list[Entry]]:
-    """Pairs: by id; then by all that they say; then conversations in their order, since a session has one, mostly."""
-    places: defaultdict[str, list[Entry]] = defaultdict(list)
-    for item in reversed(found):
-        places[item.id].append(item)
+    """Pairs, and what is left on each side.
+
+    By id, and of several with one id those that say the same first; then by all that they say; then conversations in
+    their order, since a session has one, mostly.
+    """
+    counts = Counter(item.id for item in expected) | Counter(item.id for item in found)
+    keys: list[Callable[[Entry], Any]] = [
+        lambda item: (item.id, _content(item)) if counts[item.id] > 1 else None,
+        lambda item: item.id,
+        _content,
+        lambda item: isinstance(item, Conversation) or None,
+    ]
     pairs: list[tuple[Entry, Entry]] = []
-    open_ones: list[Entry] = []
-    for item in expected:
-        if places[item.id]:
-            pairs.append((item, places[item.id].pop()))
-        else:
-            open_ones.append(item)
-    left = [item for item in found if any(item is one for one in places[item.id])]
-    for same in (_content, _is_conversation):
-        still = []
-        for item in open_ones:
-            mark = same(item)
-            partner = next((one for one in left if mark and same(one) == mark), None)
-            if partner is None:
-                still.append(item)
+    ours, theirs = list(expected), list(found)
+    for key in keys:
+        if not ours or not theirs:
+            break
+        places: defaultdict[Any, deque[int]] = defaultdict(deque)
+        for i, item in enumerate(theirs):
+            places[key(item)].append(i)
+        taken: set[int] = set()
+        still: list[Entry] = []
+        for item in ours:
+            mark = key(item)
+            if mark is not None and places.get(mark):
+                taken.add(place := places[mark].popleft())
+                pairs.append((item, theirs[place]))
             else:
-                pairs.append((item, partner))
-                left = [one for one in left if one is not partner]
-        open_ones = still
-    return pairs, open_ones, left
+                still.append(item)
+        ours, theirs = still, [item for i, item in enumerate(theirs) if i not in taken]
+    return pairs, ours, theirs
 
 
 def _content(item: Entry) -> str:
     """What an item says, without its id."""
     return repr({key: value for key, value in plain(item).items() if key != "id"}) + item.kind
-
-
-def _is_conversation(item: Entry) -> bool:
-    return isinstance(item, Conversation)
 
 
 # ── two of them ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -174,18 +177,13 @@ def _with_moves(found: Sequence[Found]) -> Iterator[Found]:
     for value in found:
         if value.outcome == "surplus":
             came[value.path[:-1], repr(value.right)].append(value)
-    moved: list[Found] = []
     for value in found:
         places = came.get((value.path[:-1], repr(value.left))) if value.outcome == "gone" else None
         if places:
-            partner = places.pop()
-            moved.append(partner)
-            yield Found(value.path, "moved", value.left, partner.right)
+            yield Found(value.path, "moved", value.left, places.pop().right)
         elif value.outcome != "surplus":
             yield value
-    for value in found:
-        if value.outcome == "surplus" and not any(value is one for one in moved):
-            yield value
+    yield from (value for left in came.values() for value in left)
 
 
 def _is_again(tree: Any, value: Found) -> bool:

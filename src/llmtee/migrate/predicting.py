@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from llmtee.assembly import fit
 from llmtee.errors import InputError, RenderError
-from llmtee.fidelity import Ledger, emptied, explain_missing, explain_rendering
+from llmtee.fidelity import Entry as LedgerEntry
+from llmtee.fidelity import Ledger, Status, emptied, explain_missing, explain_rendering
 from llmtee.functions import explain, render
 from llmtee.migrate.spill import Entry, Spill, key_of
 from llmtee.model import Annotation, Item, Supplement, SupplementBase
 from llmtee.spec import ExporterSettings, Vendor, supplement_out
 
-_MERGE = 200
-"""Ledgers that wait to be added up."""
+_REASONS = 8
+"""Reasons that one field may have in a ledger; those of further values name each value, and are left out."""
+OF_ITS_OWN = "each for a reason of its own"
+
+
+class _Totals:
+    """Ledgers added up, in as much memory as there are fields."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, Status, str | None], LedgerEntry] = {}
+        self._reasons: Counter[tuple[str, Status]] = Counter()
+
+    def add(self, ledger: Ledger) -> None:
+        for entry in ledger.entries:
+            field = (entry.path, entry.status)
+            key = (*field, entry.reason)
+            if key not in self._entries:
+                if self._reasons[field] >= _REASONS:
+                    key = (*field, OF_ITS_OWN)
+                else:
+                    self._reasons[field] += 1
+            known = self._entries.get(key)
+            count = entry.count + (known.count if known else 0)
+            example = known.example if known else entry.example
+            self._entries[key] = LedgerEntry(*field, count, key[2], example)
+
+    def ledger(self) -> Ledger:
+        return Ledger.of(self._entries.values())
 
 
 class Prediction:
@@ -28,7 +56,7 @@ class Prediction:
 
     def __init__(self, vendor: Vendor[Any], settings: ExporterSettings, *, explained: bool) -> None:
         self._vendor, self._settings, self._explained = vendor, settings, explained
-        self._ledgers: list[Ledger] = []
+        self._totals = _Totals()
         self._apart = 0
 
     def items(self, spill: Spill, sent: Iterable[Entry]) -> Iterator[Entry]:
@@ -40,7 +68,7 @@ class Prediction:
 
     def ledger(self) -> Ledger:
         """What is lost by field, as far as nobody else has explained it."""
-        return Ledger.merged(self._ledgers)
+        return self._totals.ledger()
 
     def notes(self) -> tuple[str, ...]:
         """What cannot be compared."""
@@ -59,7 +87,7 @@ class Prediction:
         for body in bodies:
             yield from self._read(body)
         for one in said:
-            yield from self._told(one, self._vendor.readable(one))
+            yield from self._told(one, self._vendor.readable(one, self._settings))
 
     def _bodies(self, item: Item) -> Iterator[Any]:
         """What is sent of one item."""
@@ -70,14 +98,14 @@ class Prediction:
             return
         for one in found:
             if not self._explained:
-                self._keep(one.ledger)
+                self._totals.add(one.ledger)
             if one.wire.body is not None:
                 yield one.wire.body
 
     def _said(self, supplement: Supplement, bodies: list[Any]) -> Iterator[Supplement]:
         """What a supplement is by itself, where it is not merged into one of the bodies."""
         if not self._explained:
-            self._keep(explain(supplement, self._settings))
+            self._totals.add(explain(supplement, self._settings))
         body = supplement_out(self._vendor, supplement, self._settings).wire.body
         if body is None:
             return
@@ -95,11 +123,11 @@ class Prediction:
     def _read(self, body: Any) -> Iterator[Entry]:
         """What the reader gives of a body; what it does not give was foretold."""
         items = self._parsed(body)
-        found = [self._vendor.readable(item) for item in items]
+        found = [self._vendor.readable(item, self._settings) for item in items]
         if self._settings.carry and self._vendor.carry and any(map(_is_less, items, found)):
             # A carry is the difference to all that was written; to less than that it cannot be added.
             items = self._parsed(emptied(body, [self._vendor.carry.path]))
-            found = [self._vendor.readable(item) for item in items]
+            found = [self._vendor.readable(item, self._settings) for item in items]
         for item, left in zip(items, found, strict=True):
             yield from self._told(item, left)
 
@@ -112,17 +140,12 @@ class Prediction:
     def _told(self, item: Entry, left: Entry | None) -> Iterator[Entry]:
         if _is_less(item, left):
             reason = f"{self._vendor.title} keeps it, but its API does not give it back"
-            self._keep(explain_missing(item, left, reason))
+            self._totals.add(explain_missing(item, left, reason))
         if left is not None:
             yield left
 
     def _lost(self, item: Item, reason: str) -> None:
-        self._keep(explain_rendering(item, None, self._vendor.parse, skip=reason))
-
-    def _keep(self, ledger: Ledger) -> None:
-        self._ledgers.append(ledger)
-        if len(self._ledgers) >= _MERGE:
-            self._ledgers = [Ledger.merged(self._ledgers)]
+        self._totals.add(explain_rendering(item, None, self._vendor.parse, skip=reason))
 
 
 def _home(item: Entry) -> str:

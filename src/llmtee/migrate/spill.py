@@ -10,15 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from llmtee import jsontext
-from llmtee.model import (
-    Conversation,
-    Item,
-    Supplement,
-    SupplementBase,
-    load_event,
-    load_supplement,
-)
+from llmtee.frames import item_text, load
+from llmtee.model import Item, Supplement, SupplementBase
 
 Entry: TypeAlias = Item | Supplement
 
@@ -55,7 +48,7 @@ class Spill:
 
     def add(self, side: str, key: str, item: Entry) -> None:
         """Puts an item in."""
-        self._waiting.append((key, side, item.to_json_text()))
+        self._waiting.append((key, side, item_text(item)))
         if len(self._waiting) >= _MANY:
             self._write()
 
@@ -70,7 +63,7 @@ class Spill:
         for _, same_key in groupby(rows, lambda row: row[0]):
             found: dict[str, list[Entry]] = {side: [] for side in sides}
             for _, side, content in same_key:
-                found[side].append(_load(content))
+                found[side].append(load(content))
             yield found
 
     def _write(self) -> None:
@@ -85,12 +78,3 @@ def key_of(item: Entry) -> str:
     if isinstance(item, SupplementBase):
         return f"supplement:{item.id}"
     return f"item:{item.id}" if item.session is None else f"session:{item.session}"
-
-
-def _load(content: bytes) -> Entry:
-    value = jsontext.loads(content)
-    if value["kind"] == "conversation":
-        return Conversation.model_validate(value)
-    if value["kind"] in ("annotation", "vendor_request"):
-        return load_supplement(value)
-    return load_event(value)

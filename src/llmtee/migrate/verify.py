@@ -123,7 +123,7 @@ def verify(
             spill.add("found", key_of(item), item)
         for sides in spill.groups("expected", "found"):
             for side, total in totals.items():
-                total.sessions += bool(sides[side])
+                total.sessions += any(not isinstance(one, SupplementBase) for one in sides[side])
             if sides["expected"] or exclusive:
                 compare_session(sides["expected"], sides["found"], compared)
             else:
@@ -168,30 +168,35 @@ class _Total:
 def _lines(of: Verification, most: int) -> Iterator[str]:
     yield f"{of.target} holds {_amount(of.found)}; expected {_amount(of.expected)}; {of.matched:,} matched"
     if of.others:
-        yield f"{of.others:,} further sessions there were not sent by this, and not looked at"
+        yield f"not compared: {_some(of.others, 'session')} that were not sent by this"
     yield from of.notes
-    lost = [row for row in of.predicted.rows() if row.status in ("lost", "changed", "trimmed")]
+    rows = (row for row in of.predicted.rows() if not row.noted)
+    lost = [row for row in rows if row.status in ("lost", "changed", "trimmed")]
     if lost:
-        yield f"foretold, and so: {of.predicted.lost:,} values that do not come back"
+        yield f"foretold, and so: {_some(of.predicted.lost, 'value')} that do not come back"
         yield from (f"  {row.status} {row.field}: {row.reason}" for row in lost[:most])
         yield from _more(len(lost), most, "fields")
     if of.ok:
         yield "nothing else differs"
         return
     told = ", ".join(f"{count:,} {what}" for what, count in sorted(of.counts.items()))
-    yield f"{sum(of.counts.values()):,} differences that nobody foretold: {told}"
+    yield f"{_some(sum(of.counts.values()), 'difference')} that nobody foretold: {told}"
     yield from (f"  {one}" for one in of.differences[:most])
     yield from _more(sum(of.counts.values()), most, "differences")
 
 
 def _amount(of: Counted) -> str:
     counts = {
-        "sessions": of.sessions,
-        "items": of.items,
-        "messages": of.messages,
-        "supplements": of.supplements,
+        "session": of.sessions,
+        "item": of.items,
+        "message": of.messages,
+        "supplement": of.supplements,
     }
-    return ", ".join(f"{n:,} {name}" for name, n in counts.items() if n) or "nothing"
+    return ", ".join(_some(n, name) for name, n in counts.items() if n) or "nothing"
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _more(count: int, most: int, what: str) -> Iterator[str]:

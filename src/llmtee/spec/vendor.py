@@ -96,7 +96,7 @@ def _cannot_shrink(item: WireItem, limit: int, settings: Any) -> WireItem | None
     return None
 
 
-def _as_it_is(item: Item | Supplement) -> Item | Supplement | None:
+def _as_it_is(item: Item | Supplement, settings: Any) -> Item | Supplement | None:
     return item
 
 
@@ -172,8 +172,8 @@ class Vendor(Generic[S]):
     read: Callable[[S], Reader] | None = None
     """Reads its history back; ``None`` where the vendor has no API for that. Raises ``ConfigError`` where a setting that
     reading needs is missing."""
-    readable: Callable[[Item | Supplement], Item | Supplement | None] = _as_it_is
-    """What ``read`` gives of an item that ``parse`` read from what was written: less, where the vendor keeps what its API
+    readable: Callable[[Item | Supplement, S], Item | Supplement | None] = _as_it_is
+    """What ``read`` gives of an item that ``parse`` read from what was written with these settings: less, where the vendor keeps what its API
     does not give back; ``None`` where nothing of it comes. The same object where nothing is missing."""
     for_history: Callable[[S], S] = _as_they_are
     """The settings with which history is sent, which is there at once and whole: such as larger requests, where the user's

@@ -92,7 +92,7 @@ def read_supplement(body: Any) -> Annotation:
     return _built(whole)
 
 
-def readable(item: Item | Supplement) -> Item | Supplement | None:
+def readable(item: Item | Supplement, settings: Inkeep) -> Item | Supplement | None:
     """What Inkeep's API gives back: conversations and feedback, and no usage events."""
     return None if isinstance(item, Annotation) and item.rating is None else item
 

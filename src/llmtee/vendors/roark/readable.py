@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from llmtee.model import Agent, Conversation, Item, Message, Supplement
+from llmtee.vendors.roark.settings import Roark
 
 
-def readable(item: Item | Supplement) -> Item | Supplement | None:
+def readable(item: Item | Supplement, settings: Roark) -> Item | Supplement | None:
     """The conversation without prompts, tool runs, languages, and all of agents but their versions."""
     if not isinstance(item, Conversation):
         return item
