@@ -54,7 +54,7 @@ def test_a_vendors_history_becomes_a_file(emulator: HoneyHiveEmulator, tmp_path:
     done = run("history", "honeyhive", "-o", output, *window, "--json")
     told = json.loads(done.stdout)
     assert told["written"] == len(lines(output)) == 10
-    assert "1 events or sessions have no start_time" in told["notes"][0]
+    assert "1 events or sessions have no time at all" in told["notes"][0]
     assert told["notes"][0] in done.stderr
 
 

@@ -283,14 +283,14 @@ def test_what_does_not_add_up_is_waited_for(emulator: HoneyHiveEmulator) -> None
 
     def miscounting(call: Any) -> Any:
         answer = select(call)
-        if call.body["limit"] > 1 and next(odd, False):
+        if call.body["limit"] > 1 and "dateRange" in call.body and next(odd, False):
             return replace(answer, body={**answer.body, "count": answer.body["count"] + 1})
         return answer
 
     emulator.search = miscounting  # type: ignore[method-assign]
     exporter = emulator.exporter(api="v1", concurrency=1)
     pages = list(history.pages(exporter, WINDOW, tuning=FAST))
-    assert [page.again for page in pages] == [0, 1, 2, 0, 0]
+    assert [page.again for page in pages] == [0, 0, 1, 2, 0, 0]
     assert numbers(pages) == list(range(30))
 
 

@@ -22,6 +22,7 @@ from llmtee.delivery.decode import decode
 from llmtee.errors import EventLogError, HistoryIncomplete, NewerEventLog, UsageError
 from llmtee.eventlog import CANONICAL, END, SqliteLog
 from llmtee.eventlog import Record as LogRecord
+from llmtee.eventlog.looking import Look
 from llmtee.spec import Page, Window
 from llmtee.testing.emulators import HoneyHiveEmulator
 
@@ -134,8 +135,6 @@ def test_while_others_record_and_deliver_nothing_is_missed_or_repeated(
 def test_what_is_taken_in_while_the_journal_is_read_is_not_missed(
     tmp_path: Path, log: SqliteLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from llmtee.eventlog.looking import Look  # noqa: PLC0415 - only here
-
     for number in range(3):
         log.append(run(number))
     journal = Look.journal
@@ -147,6 +146,23 @@ def test_what_is_taken_in_while_the_journal_is_read_is_not_missed(
 
     monkeypatch.setattr(Look, "journal", overtaken)
     assert ids(EventLog(tmp_path).pages(ALL)) == ["run-0", "run-1", "run-2"]
+
+
+def test_what_is_taken_in_after_the_journal_was_read_is_not_dropped(
+    tmp_path: Path, log: SqliteLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(run(0))
+    absorb(log)
+    log.append(run(0))  # once more, under the same id
+    log.append(run(1))
+    known = Look.known
+
+    def overtaken(self: Look, ids: Any, upto: int) -> set[str]:
+        absorb(log)
+        return known(self, ids, upto)
+
+    monkeypatch.setattr(Look, "known", overtaken)
+    assert ids(EventLog(tmp_path).pages(ALL)) == ["run-0", "run-1"]
 
 
 def test_a_window_goes_by_when_things_began(tmp_path: Path, log: SqliteLog) -> None:

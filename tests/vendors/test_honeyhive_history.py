@@ -201,20 +201,21 @@ def test_a_count_that_is_wrong_for_a_while_is_asked_for_again() -> None:
     wrong = iter([9, 9])
 
     def miscounted(request: Request, body: dict[str, Any]) -> dict[str, Any]:
-        whole = request.body["limit"] > 1
+        whole = request.body["limit"] > 1 and "dateRange" in request.body
         return {**body, "count": next(wrong, body["count"])} if whole else body
 
     project = Project(1, 2, 3, answer=miscounted)
     exporter = HoneyHive(api="v1", max_items=10, concurrency=1)
     pages = list(project.pages(exporter, window(since=0)))
-    assert [page.again for page in pages] == [0, 1, 2, 0, 0]
+    assert [page.again for page in pages] == [0, 0, 1, 2, 0, 0]
     assert [item.id for page in pages for item in page.items] == project.ids
 
 
 @pytest.mark.parametrize("times", [(1, 2, 3), (7, 7, 7)])
 def test_a_count_that_stays_wrong_is_no_quiet_end(times: tuple[float, ...]) -> None:
     def miscounted(request: Request, body: dict[str, Any]) -> dict[str, Any]:
-        return {**body, "count": body["count"] + 1} if body["events"] else body
+        wrong = "dateRange" in request.body and body["events"]
+        return {**body, "count": body["count"] + 1} if wrong else body
 
     project = Project(*times, answer=miscounted)
     with pytest.raises(HistoryIncomplete, match=r"counts \d events from .* and gives \d"):
@@ -294,9 +295,17 @@ def test_events_without_a_time_are_said_to_be_outside_of_a_window() -> None:
     project = Project(1, None, None)
     pages = list(project.pages(HoneyHive(), window(since=0)))
     assert [note for page in pages for note in page.notes] == [
-        "3 events or sessions have no start_time, so they are in no window: read without a beginning to get them"
+        "3 events or sessions have no time at all, so they are in no window: read without a beginning to get them"
     ]
     assert len(project.read(HoneyHive())) == 3
+
+
+def test_events_that_only_say_when_they_ended_are_in_the_window_of_that() -> None:
+    project = Project(5)
+    before, inside, after = (project.insert(None, end_time=NOON + end) for end in (-10, 10, 70_000))
+    assert project.read(HoneyHive(), window(since=0)) == [inside, project.ids[0]]
+    assert project.read(HoneyHive()) == [before, inside, project.ids[0]]
+    assert after in project.emulator.events
 
 
 def test_a_year_takes_few_requests_and_each_is_small() -> None:

@@ -258,6 +258,21 @@ def test_an_answer_of_another_shape_names_the_place() -> None:
         answered({"conversations": [{**ROW, "createdAt": "soon"}], "total": 1})
 
 
+def test_feedback_that_is_missing_on_a_page_is_an_error() -> None:
+    reader = read(Inkeep(max_items=10))
+    position = reader.start(WINDOW)
+    empty = {"conversations": [], "total": 0}
+    rated = {"positiveFeedback": [{"id": "f1", "type": "positive"}], "positiveFeedbackCount": 30}
+    for body in (empty, rated, rated, rated):
+        exchange = Exchange(
+            reader.requests(position)[0], status=200, content=json.dumps(body).encode()
+        )
+        position = reader.page(position, [exchange]).next
+    exchange = Exchange(reader.requests(position)[0], status=200, content=exchange.content)
+    with pytest.raises(HistoryIncomplete, match="max_items=2"):
+        reader.page(position, [exchange])
+
+
 # ── the sketch ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -75,7 +75,7 @@ def read_through(
     position: Position | None = read(Roark()).start(WINDOW)
     while position is not None:
         reader, position = read(Roark(max_items=size)), json.loads(json.dumps(position))
-        assert len(json.dumps(position)) < 500 + 150 * size
+        assert len(json.dumps(position)) < 2000 + 100 * size
         exchanges = []
         for request in reader.requests(position):
             change(requests)
@@ -167,16 +167,39 @@ def test_a_chat_that_is_deleted_between_its_list_and_its_transcript_is_named() -
 
 def test_a_chat_without_a_transcript_is_given_without_messages_and_named() -> None:
     emulator = RoarkEmulator()
-    written(emulator, 1)
+    written(emulator, 1, 2)
+    reader = read(Roark())
+    position: Position | None = reader.start(WINDOW)
+    pages = []
+    while position is not None:
+        exchanges = [exchanged(emulator, request) for request in reader.requests(position)]
+        for i, exchange in enumerate(exchanges):
+            if exchange.request.path.endswith("1/transcript"):
+                exchanges[i] = Exchange(exchange.request, status=404, content=b"{}")
+        pages.append(reader.page(position, exchanges))
+        position = pages[-1].next
+    texts = {item.id: len(item.messages) for item in items_of(pages)}
+    assert texts == {"conversation 1": 0, "conversation 2": 2}
+    assert any("no transcript of it" in note for note in notes_of(pages))
+
+
+def test_a_chat_that_the_list_has_lost_is_asked_for_by_itself() -> None:
+    emulator = RoarkEmulator()
+    written(emulator, 1, 2)
     reader = read(Roark())
     position = reader.start(WINDOW)
-    listing = exchanged(emulator, reader.requests(position)[0])
-    position = reader.page(position, [listing]).next
-    gone = Exchange(reader.requests(position)[1], status=404, content=b"{}")
-    page = reader.page(position, [listing, gone])
-    [conversation] = page.items
-    assert (conversation.id, conversation.messages) == ("conversation 1", ())
-    assert any("no transcript of chat" in note for note in page.notes)
+    for _ in range(3):
+        exchanges = [exchanged(emulator, request) for request in reader.requests(position)]
+        if position["chats"] is not None and not position["alone"]:
+            body = json.loads(exchanges[0].content)
+            body["data"].pop()
+            exchanges[0] = Exchange(
+                exchanges[0].request, status=200, content=json.dumps(body).encode()
+            )
+        page = reader.page(position, exchanges)
+        position = page.next
+    assert [item.id for item in page.items] == ["conversation 2"]
+    assert position is None
 
 
 # ── answers that do not add up ──────────────────────────────────────────────────────────────────────────────────

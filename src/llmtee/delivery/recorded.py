@@ -88,7 +88,7 @@ def _pages(look: Look, window: Window, position: Position | None) -> Generator[P
         yield _page([seen.entry for seen in entries], window, following, total, notes)
         notes = ()
     decoded = {entry.id: entry for record in waiting for entry in decode(record)}
-    known = look.known(list(decoded))  # recorded once more, under the same id
+    known = look.known(list(decoded), after)  # recorded once more, under the same id
     late = [entry for entry in decoded.values() if entry.id not in known]
     yield _page(late, window, None, total + len(late), notes)
 

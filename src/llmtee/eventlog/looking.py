@@ -97,8 +97,8 @@ class Look:
             ).fetchall()
         return [Seen(number, Entry(*values)) for number, *values in rows]
 
-    def known(self, ids: Sequence[str]) -> set[str]:
-        """Which of these ids the database has."""
+    def known(self, ids: Sequence[str], upto: int) -> set[str]:
+        """Which of these ids the entries up to a number have."""
         found: set[str] = set()
         if self._db is None or not self._version:
             return found
@@ -106,7 +106,10 @@ class Look:
             for start in range(0, len(ids), _IDS):
                 some = ids[start : start + _IDS]
                 marks = ",".join("?" * len(some))
-                rows = self._db.execute(f"SELECT id FROM events WHERE id IN ({marks})", some)  # noqa: S608 - marks, no values
+                rows = self._db.execute(
+                    f"SELECT id FROM events WHERE seq <= ? AND id IN ({marks})",  # noqa: S608 - marks, no values
+                    (upto, *some),
+                )
                 found |= {own_id for (own_id,) in rows}
         return found
 

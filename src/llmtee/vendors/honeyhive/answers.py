@@ -19,7 +19,7 @@ from llmtee.vendors.honeyhive.parse import parse, time_of
 CARRY: Final = CarrySlot(f"metadata.{CARRY_KEY}", items=("", "[]", "event", "events[]"))
 
 _parse: Callable[[Any], list[Item]] = with_carry(parse, CARRY)
-_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_FIRST: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +68,43 @@ def read_answer(exchange: Exchange, counts: Sequence[str]) -> Answer:
     return Answer(events, count)
 
 
-def items_of(
-    events: Sequence[dict[str, Any]], position: Position, span: spans.Span | None = None
-) -> list[Item]:
-    """The events that are in the window and began in a span, without its end, oldest first.
+def items_of(events: Sequence[dict[str, Any]], position: Position, span: spans.Span) -> list[Item]:
+    """The events that are in the window and began in a span, without its end, oldest first."""
+    begin, end = map(from_unix_ms, span)
+    dated = [
+        (started, raw)
+        for raw in reversed(events)
+        if (started := time_of(raw, "start_time", "")) is not None
+        and begin <= started < end
+        and spans.holds(position, started)
+    ]
+    return _in_order(dated)
 
-    Without a span: the events that have no time.
+
+def undated_of(events: Sequence[dict[str, Any]], position: Position) -> tuple[list[Item], int]:
+    """The events without a ``start_time``: those that ended in the window, oldest first.
+
+    Those without any time are among them, before the others, where the window has no beginning; else they are counted.
     """
-    wanted = []
+    found, timeless = [], 0
     for raw in reversed(events):
-        started = time_of(raw, "start_time", "")
-        if started is None or span is None:
-            is_wanted = started is None and span is None
-        else:
-            begin, end = map(from_unix_ms, span)
-            is_wanted = begin <= started < end and spans.holds(position, started)
-        if is_wanted:
-            wanted.append((started or _EPOCH, raw))
-    # A session begins with its first event, and is said before it.
-    wanted.sort(key=lambda one: (one[0], one[1].get("event_type") != "session"))
-    return _parsed([raw for _, raw in wanted])
+        ended = time_of(raw, "end_time", "")
+        if time_of(raw, "start_time", "") is not None:
+            continue  # it has one since it was asked for, and is read by that
+        if ended is not None and spans.holds(position, ended):
+            found.append((ended, raw))
+        elif ended is None and position["since"] is None:
+            found.append((_FIRST, raw))
+        elif ended is None:
+            timeless += 1
+    return _in_order(found), timeless
+
+
+def _in_order(dated: list[tuple[dt.datetime, dict[str, Any]]]) -> list[Item]:
+    # A session begins with its first event, and is said before it. Of one millisecond, ids that llmtee or others gave
+    # as UUIDv7 tell the order; HoneyHive has none.
+    dated.sort(key=lambda one: (one[0], one[1].get("event_type") != "session", one[1]["event_id"]))
+    return _parsed([raw for _, raw in dated])
 
 
 def _parsed(events: Sequence[dict[str, Any]]) -> list[Item]:

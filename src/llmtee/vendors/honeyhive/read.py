@@ -23,7 +23,7 @@ from llmtee.errors import HistoryIncomplete
 from llmtee.model import Item
 from llmtee.spec import Exchange, Page, Position, Request, Window
 from llmtee.vendors.honeyhive import spans, wire
-from llmtee.vendors.honeyhive.answers import Answer, items_of, read_answer
+from llmtee.vendors.honeyhive.answers import Answer, items_of, read_answer, undated_of
 from llmtee.vendors.honeyhive.pack import LIMITS
 from llmtee.vendors.honeyhive.settings import HoneyHive
 
@@ -43,7 +43,7 @@ _UNDATED: Final = {
     "value": None,
     "type": "datetime",
 }
-_OUTSIDE: Final = "{:,} events or sessions have no start_time, so they are in no window: read without a beginning to get them"
+_TIMELESS: Final = "{:,} events or sessions have no time at all, so they are in no window: read without a beginning to get them"
 
 
 def read(settings: HoneyHive) -> HoneyHiveReader:
@@ -55,8 +55,8 @@ def read(settings: HoneyHive) -> HoneyHiveReader:
 class HoneyHiveReader:
     """A ``Reader``.
 
-    Its position goes through these phases: ``count`` the window; read what is ``undated``, if there is no ``since``;
-    read the ``slices``, and a ``moment`` between two of them where one millisecond holds more than an answer; count the
+    Its position goes through these phases: ``count`` the window; read what is ``undated``, all
+    of it, since no range of dates holds it; read the ``slices``, and a ``moment`` between two of them where one millisecond holds more than an answer; count the
     window again at the ``end``.
     """
 
@@ -135,29 +135,33 @@ class HoneyHiveReader:
     # ── the whole window ────────────────────────────────────────────────────────────────────────────────────────
 
     def _counted(self, position: Position, inside: Answer, undated: Answer) -> Page:
-        begin = spans.begin(position)
-        total = _told(position, inside)
+        begin, counted = spans.begin(position), _told(position, inside)
         width = max(1, spans.end(position) - begin)
-        if total >= self._limit:
-            width = max(1, int(width * self._aim / total))
-        found = {"phase": "slices", "at": begin, "width": width, "read": 0, "tries": 0}
-        position = {**position, **found}
-        if undated.count and position["since"] is None:
-            total += undated.count
-            following = {**position, "phase": "undated", "pages": 1, "total": total}
-            return Page(items=(), next=following, total=total)
-        notes = (_OUTSIDE.format(undated.count),) if undated.count else ()
-        return Page(items=(), next=_onward({**position, "total": total}), total=total, notes=notes)
+        if counted >= self._limit:
+            width = max(1, int(width * self._aim / counted))
+        position = {
+            **position,
+            "phase": "slices",
+            "at": begin,
+            "width": width,
+            "tries": 0,
+            "counted": counted,
+            "read": 0,
+            "total": counted + undated.count,
+        }
+        if undated.count:
+            position |= {"phase": "undated", "pages": 1}
+        return Page(items=(), next=_onward(position), total=position["total"])
 
     def _checked(self, position: Position, inside: Answer) -> Page:
-        before, after, got = position["total"], _told(position, inside), position["read"]
+        before, after, got = position["counted"], _told(position, inside), position["read"]
         if got < min(before, after):
             raise HistoryIncomplete(
                 f"HoneyHive counted {before:,} events before they were read and {after:,} after that, but gave "
                 f"{got:,}: meanwhile some were deleted, or got another start_time. Read again; the ids are the same, "
                 "so a vendor that knows them takes nothing twice"
             )
-        return Page(items=(), next=None, total=before)
+        return Page(items=(), next=None, total=position["total"])
 
     # ── slices ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -217,12 +221,14 @@ class HoneyHiveReader:
         return _page({**position, "pages": pages, "seen": seen, "tries": tries}, [])
 
     def _taken(self, position: Position, events: list[dict[str, Any]]) -> Page:
-        if position["phase"] == "undated":
-            items = items_of(events, position)
-        else:
+        if position["phase"] == "moment":
             items = items_of(events, position, spans.moment(position))
-            position = {**position, "at": position["at"] + 1}
-        return _page({**position, "phase": "slices", "tries": 0}, items)
+            at = position["at"] + 1
+            return _page({**position, "phase": "slices", "at": at, "tries": 0}, items)
+        items, timeless = undated_of(events, position)
+        notes = (_TIMELESS.format(timeless),) if timeless else ()
+        following = _onward({**position, "phase": "slices", "tries": 0})
+        return Page(items=tuple(items), next=following, total=position["total"], notes=notes)
 
 
 def _told(position: Position, inside: Answer) -> int:

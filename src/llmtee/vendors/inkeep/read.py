@@ -28,6 +28,7 @@ CARRY: Final = CarrySlot("properties.llmtee.carry", items=("", "[]", "conversati
 
 PAGE_SIZE: Final = 50
 """Rows to ask for. The largest number is not documented; a page with fewer is taken as it comes."""
+_TRIES: Final = 3
 _CONVERSATIONS: Final = "conversations"
 _LISTS: Final = {
     _CONVERSATIONS: PATH,
@@ -60,6 +61,7 @@ class _Reader:
             "since": since,
             "until": window.until.isoformat(),
             "totals": {},
+            "again": 0,
             "list": self._first(_CONVERSATIONS),
         }
 
@@ -71,16 +73,35 @@ class _Reader:
     def page(self, position: Position, exchanges: Sequence[Exchange]) -> Page:
         (exchange,) = exchanges
         sweep = Sweep.of_json(position["list"])
-        rows, total, path = _rows(exchange, sweep.what, self._size)
+        rows, total, path = _rows(exchange, sweep.what)
+        if (again := self._short(position, sweep, len(rows), total)) is not None:
+            return Page(items=(), next=again)
         entries = [_entry(row, f"{path}[{i}]", position) for i, row in enumerate(rows)]
         given, after = sweep.take(entries, total, _now(exchange))
         read_row = _conversation if sweep.what == _CONVERSATIONS else _annotation
         totals = {**position["totals"], sweep.what: total}
+        where = {**position, "totals": totals, "again": 0}
         return Page(
             items=tuple(read_row(rows[i], f"{path}[{i}]") for i in given),
-            next=self._next({**position, "totals": totals}, after),
+            next=self._next(where, after),
             total=sum(totals.values()),
             notes=_notes(sweep, after),
+        )
+
+    def _short(self, position: Position, sweep: Sweep, count: int, total: int) -> Position | None:
+        """The same page once more, where feedback is missing on it: rows and total may be of two moments.
+
+        Pages of conversations may be shorter than was asked for. Were the two kinds of feedback one list, though, an
+        offset would be none of this kind's, and something be missed.
+        """
+        left = total - sweep.offset
+        if sweep.what == _CONVERSATIONS or count >= min(self._size, left):
+            return None
+        if position["again"] < _TRIES:
+            return {**position, "again": position["again"] + 1}
+        raise HistoryIncomplete(
+            f"a page of {count} {sweep.what}, though {left} are left and {self._size} were asked for: "
+            f"read smaller pages with max_items={max(2, count)}, or ask the vendor"
         )
 
     def _first(self, what: str) -> dict[str, Any]:
@@ -104,22 +125,13 @@ def _notes(before: Sweep, after: Sweep) -> tuple[str, ...]:
 # ── answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _rows(exchange: Exchange, what: str, size: int) -> tuple[list[Any], int, str]:
+def _rows(exchange: Exchange, what: str) -> tuple[list[Any], int, str]:
     """The rows of an answer, how many there are in all, and where they stand in it."""
     raw = as_object(exchange.json, "")
     if what == _CONVERSATIONS:
         return (*_counted(raw, "conversations", "total", raw.get("count")), "conversations")
-    kind = what.partition(" ")[0]
-    path = f"{kind}Feedback"
-    rows, total, path = *_counted(raw, path, f"{path}Count", None), path
-    left = total - int(exchange.request.query["offset"])
-    if len(rows) < min(size, left):
-        # Were both kinds one list, an offset would be none of this kind's.
-        raise HistoryIncomplete(
-            f"{exchange.request.path}: a page of {len(rows)} {what}, though {left} are left and {size} were "
-            f"asked for: read smaller pages with max_items={max(2, len(rows))}, or ask the vendor"
-        )
-    return rows, total, path
+    path = f"{what.partition(' ')[0]}Feedback"
+    return (*_counted(raw, path, f"{path}Count", None), path)
 
 
 def _counted(

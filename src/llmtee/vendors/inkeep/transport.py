@@ -36,6 +36,7 @@ def capabilities(settings: Inkeep) -> Capabilities:
             "Each write replaces the conversation and carries all of its messages.",
             "A conversation whose JSON exceeds 2 MB cannot be split; llmtee trims it, longest texts first, and says so.",
             "The key of a Web integration only writes: reading back, and the check, need the key of an API integration.",
+            "Conversations and feedback can be read back; usage events cannot.",
         ),
     )
 

@@ -1,8 +1,9 @@
 """Roark's history: its chats from the oldest on, and the transcript of each.
 
 A list of chats says nothing of their messages, so a page takes two steps: its list, and then the same list again with
-one transcript for each of its chats. What a page's position holds stays a list of ids that way. Source: the public
-pages on ``GET /v1/chat`` and ``GET /v1/chat/{id}/transcript``, November 2026.
+one transcript for each of its chats. What a page's position holds stays a list of ids that way. A chat that is not there
+any more is asked for by itself, in a third step: it was deleted, or has no transcript. Source: the public pages on ``GET
+/v1/chat``, ``GET /v1/chat/{id}`` and ``GET /v1/chat/{id}/transcript``, November 2026.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ class _Reader:
             "until": window.until.isoformat(),
             "after": None,
             "chats": None,
+            "alone": False,
+            "told": False,
             "seen": 0,
             "fewest": None,
             "passed": 0,
@@ -67,6 +70,12 @@ class _Reader:
         }
 
     def requests(self, position: Position) -> Sequence[Request]:
+        if position["alone"]:
+            return [
+                request
+                for chat in position["chats"]
+                for request in (_chat_request(chat), _transcript_request(chat))
+            ]
         query = {"limit": str(self._size), "sortBy": "createdAt", "sortDirection": "asc"}
         if position["after"] is not None:
             query["after"] = position["after"]
@@ -74,82 +83,114 @@ class _Reader:
         return [listing, *map(_transcript_request, position["chats"] or ())]
 
     def page(self, position: Position, exchanges: Sequence[Exchange]) -> Page:
+        if position["alone"]:
+            return _alone(position, exchanges)
         listing = _Listing(exchanges[0])
         if position["chats"] is None:
-            return self._listed(position, listing)
-        return self._read(position, listing, exchanges[1:])
+            return _listed(position, listing)
+        return _read(position, listing, exchanges[1:])
 
-    def _listed(self, position: Position, listing: _Listing) -> Page:
-        """The first step: which chats there are."""
-        rows = [(chat["id"], chat.get("createdAt")) for chat in listing.chats]
-        new, edge = beyond(position["edge"], rows, "Roark's list of chats")
-        if again := set(range(len(rows))) - set(new):
-            raise HistoryIncomplete(
-                f"Roark's list of chats has chat {rows[min(again)][0]} a second time: {_AGAIN}"
-            )
-        chosen = [chat["id"] for chat in listing.chats if _is_inside(chat, position)]
-        fewest = min(listing.total, position["fewest"] or listing.total)
-        seen = position["seen"] + len(listing.chats)
-        cursor = listing.cursor(position["after"])
-        if cursor is None and seen < fewest:
-            if position["again"] < _TRIES:  # list and total may be of two moments
-                return Page(items=(), next={**position, "again": position["again"] + 1})
-            raise HistoryIncomplete(
-                f"Roark's list of chats ends after {seen}, though there are {fewest}: {_AGAIN}"
-            )
-        where: dict[str, Any] = {
-            **position,
-            "seen": seen,
-            "fewest": fewest,
-            "passed": position["passed"] + len(listing.chats) - len(chosen),
-            "edge": edge,
-            "again": 0,
-            "cursor": cursor,
-        }
-        if chosen:
-            return Page(items=(), next={**where, "chats": chosen}, total=listing.total)
-        return Page(
-            items=(),
-            next=_following(where),
-            total=listing.total,
-            notes=_last_notes(where),
-        )
 
-    def _read(self, position: Position, listing: _Listing, transcripts: Sequence[Exchange]) -> Page:
-        """The second step: the chats with their transcripts."""
-        chats = {chat["id"]: chat for chat in listing.chats}
-        items: list[Item] = []
-        notes = [] if position["after"] else [_NOT_READ]
-        for own, exchange in zip(position["chats"], transcripts, strict=True):
-            missing = exchange.status in _GONE
-            if own not in chats:
-                # Whether its transcript came or not: what nobody can read any more cannot be told from the list.
-                notes.append(f"chat {own} was deleted while the history was read")
-                continue
-            if missing:
-                notes.append(
-                    f"Roark has no transcript of chat {own} ({exchange.status}): its messages are not there"
-                )
-            items.append(_conversation(chats[own], {} if missing else exchange.json, own))
-        return Page(
-            items=tuple(items),
-            next=_following(position),
-            total=listing.total,
-            notes=(*notes, *_last_notes(position)),
+def _listed(position: Position, listing: _Listing) -> Page:
+    """The first step: which chats there are."""
+    rows = [(chat["id"], chat.get("createdAt")) for chat in listing.chats]
+    new, edge = beyond(position["edge"], rows, "Roark's list of chats")
+    if again := set(range(len(rows))) - set(new):
+        raise HistoryIncomplete(
+            f"Roark's list of chats has chat {rows[min(again)][0]} a second time: {_AGAIN}"
         )
+    chosen = [chat["id"] for chat in listing.chats if _is_inside(chat, position)]
+    fewest = min(listing.total, position["fewest"] or listing.total)
+    seen = position["seen"] + len(listing.chats)
+    cursor = listing.cursor(position["after"])
+    if cursor is None and seen < fewest:
+        if position["again"] < _TRIES:  # list and total may be of two moments
+            return Page(items=(), next={**position, "again": position["again"] + 1})
+        raise HistoryIncomplete(
+            f"Roark's list of chats ends after {seen}, though there are {fewest}: {_AGAIN}"
+        )
+    where: dict[str, Any] = {
+        **position,
+        "seen": seen,
+        "fewest": fewest,
+        "passed": position["passed"] + len(listing.chats) - len(chosen),
+        "edge": edge,
+        "again": 0,
+        "cursor": cursor,
+    }
+    if chosen:
+        return Page(items=(), next={**where, "chats": chosen}, total=listing.total)
+    return Page(
+        items=(),
+        next=_following(where),
+        total=listing.total,
+        notes=_last_notes(where),
+    )
+
+
+def _read(position: Position, listing: _Listing, transcripts: Sequence[Exchange]) -> Page:
+    """The second step: the chats with their transcripts."""
+    chats = {chat["id"]: chat for chat in listing.chats}
+    items: list[Item] = []
+    missing = []
+    for own, exchange in zip(position["chats"], transcripts, strict=True):
+        if own in chats and exchange.status not in _GONE:
+            items.append(_conversation(chats[own], exchange.json, own))
+        else:
+            missing.append(own)
+    told = {**position, "told": True}
+    return Page(
+        items=tuple(items),
+        next={**told, "chats": missing, "alone": True} if missing else _following(told),
+        total=listing.total,
+        notes=(
+            *(() if position["told"] else (_NOT_READ,)),
+            *(() if missing else _last_notes(position)),
+        ),
+    )
+
+
+def _alone(position: Position, exchanges: Sequence[Exchange]) -> Page:
+    """The third step: chats that the list has lost, or that have no transcript."""
+    items: list[Item] = []
+    notes = []
+    for own, of_chat, of_transcript in zip(
+        position["chats"], exchanges[::2], exchanges[1::2], strict=True
+    ):
+        if of_chat.status in _GONE:
+            notes.append(f"chat {own} was deleted while the history was read")
+            continue
+        raw = as_object(of_chat.json, f"chat {own}")
+        chat = as_object(raw.get("data"), f"chat {own}: data")
+        if of_transcript.status in _GONE:
+            notes.append(
+                f"Roark has chat {own}, but no transcript of it: it comes without messages"
+            )
+            items.append(_conversation(chat, {}, own))
+        else:
+            items.append(_conversation(chat, of_transcript.json, own))
+    return Page(
+        items=tuple(items),
+        next=_following(position),
+        notes=(*notes, *_last_notes(position)),
+    )
 
 
 def _following(position: Position) -> Position | None:
     if position["cursor"] is None:
         return None
     where = {key: value for key, value in position.items() if key != "cursor"}
-    return {**where, "after": position["cursor"], "chats": None}
+    return {**where, "after": position["cursor"], "chats": None, "alone": False}
 
 
 def _last_notes(position: Position) -> tuple[str, ...]:
     if position["cursor"] is None and position["passed"]:
         return (f"{position['passed']} chats lie outside of the time that is read",)
     return ()
+
+
+def _chat_request(chat: str) -> Request:
+    return Request("GET", f"{wire.CHAT_PATH}/{quote(chat, safe='')}", may_be_gone=True)
 
 
 def _transcript_request(chat: str) -> Request:
