@@ -101,8 +101,8 @@ def undated_of(events: Sequence[dict[str, Any]], position: Position) -> tuple[li
 
 
 def _in_order(dated: list[tuple[dt.datetime, dict[str, Any]]]) -> list[Item]:
-    # A session begins with its first event, and is said before it. Of one millisecond, ids that llmtee or others gave
-    # as UUIDv7 tell the order; HoneyHive has none.
+    # A session begins with its first event, and is said before it. Within a millisecond HoneyHive knows no order: the
+    # id makes it the same each time.
     dated.sort(key=lambda one: (one[0], one[1].get("event_type") != "session", one[1]["event_id"]))
     return _parsed([raw for _, raw in dated])
 

@@ -33,6 +33,9 @@ VENDOR = Vendor(
     ),
     reasons=REASONS,
     shrink=shrink,
+    no_history=(
+        "OTLP only writes. Export from the backend that stores the spans, and read those files in the format otel-genai"
+    ),
     check=check,
 )
 
