@@ -367,3 +367,21 @@ def test_what_is_too_large_is_named_by_the_plan_and_is_a_dead_letter(tmp_path: P
     assert plan.too_large_count == 1
     assert [own for own, _ in report.sent.letters] == ["large"]
     assert not report.ok
+
+
+def test_ctrl_c_lets_what_is_under_way_finish_and_the_same_goes_on(tmp_path: Path) -> None:
+    path = written(tmp_path / "in.jsonl", 3)
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with InkeepEmulator() as emulator:
+        target = emulator.exporter()
+        with Migration(path, target, dir=tmp_path / "m") as migration:
+            with pytest.raises(KeyboardInterrupt):
+                migration.run(progress=interrupted, grace=60)
+            assert migration.begun
+            assert len(emulator.conversations) == 3  # so much was handed over
+        with Migration(path, target, dir=tmp_path / "m") as migration:
+            assert migration.run().ok
+        assert [len(writes) for writes in emulator.writes.values()] == [1, 1, 1]
