@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import subprocess
 import sys
-import textwrap
+import threading
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from pages import assert_harmless
 import llmtee
 from llmtee import Conversation, ModelCall, ToolRun, UsageError
 from llmtee.model import Agent, Annotation, Cost, ErrorInfo, Usage
+from llmtee.notebook import progress
 from llmtee.testing import strategies
 
 START = dt.datetime(2026, 1, 5, 10, tzinfo=dt.UTC)  # a Monday
@@ -194,28 +195,30 @@ def test_plots_are_figures_to_work_with_and_the_same_each_time() -> None:
     assert found._repr_html_() == found._repr_html_()
 
 
-def test_nothing_is_started_or_opened() -> None:
-    """Threads and open files, before and after everything was shown. matplotlib keeps its fonts open from the first plot."""
-    program = """
-        import os, sys, threading
-        import llmtee, pyarrow, narwhals
-        from llmtee.notebook import progress
-        def now():
-            return sorted(map(str, threading.enumerate())), sorted(os.listdir("/proc/self/fd"))
-        items = list(llmtee.read("fixtures/conversations/order-agent.jsonl"))
-        [conversation] = llmtee.assemble(items)
-        llmtee.summary(items)._repr_html_()
-        before, files = now(), sorted(os.listdir())
-        for one in progress([*items, conversation, conversation.timeline(), llmtee.summary(items)]):
-            one._repr_html_()
-        llmtee.summary(llmtee.to_frame(items))._repr_html_()
-        llmtee.preview(conversation)._repr_html_()
-        print((now(), sorted(os.listdir())) == (before, files), "matplotlib.pyplot" in sys.modules)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["True", "False"]
+def _held() -> tuple[set[str], set[str], bool]:
+    """Threads and open files of this process, and whether matplotlib's global state was made."""
+    threads = {str(thread) for thread in threading.enumerate()}
+    files = {str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()}
+    return threads, files, "matplotlib.pyplot" in sys.modules
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are looked up in /proc")
+def test_nothing_is_started_or_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = list(llmtee.read("fixtures/conversations/order-agent.jsonl"))
+    [conversation] = llmtee.assemble(items)
+    llmtee.summary(items)._repr_html_()  # matplotlib keeps its fonts open from the first plot on
+    llmtee.to_frame(items, "pandas")
+    monkeypatch.chdir(tmp_path)
+    before = _held()
+    for one in progress([*items, conversation, conversation.timeline(), llmtee.summary(items)]):
+        one._repr_html_()
+    llmtee.summary(llmtee.to_frame(items, "pandas"))._repr_html_()
+    llmtee.preview(conversation)._repr_html_()
+    after = _held()
+    assert after[0] <= before[0]
+    assert after[1] <= before[1]
+    assert after[2] == before[2]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_conversation_that_a_table_has_without_its_json_is_said() -> None:
