@@ -27,6 +27,7 @@ test-all: $(STAMP) ## the suite, what is slow, and many more examples, new ones 
 bench: $(BENCH_STAMP) ## what llmtee costs on this machine, beside its peers; BENCH_ARGS=--quick to try it
 	@$(BENCH)/bin/python benchmarks/run.py $(BENCH_ARGS)
 	@$(BENCH)/bin/python benchmarks/capture_cost.py
+	@$(BENCH)/bin/python benchmarks/convert.py --size 20MB
 
 check: $(STAMP) ## lint, format, types, imports, staleness of generated files
 	@$(BIN)/ruff check .

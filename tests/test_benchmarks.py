@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -10,8 +12,13 @@ from types import ModuleType
 
 import pytest
 
+import llmtee
+
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
-NAMES = ("basics", "capture_cost", "clients", "events", "measure", "profiled", "run", "sink")
+NAMES = (
+    *("basics", "capture_cost", "clients", "convert", "events", "make_records", "measure"),
+    *("profiled", "run", "sink"),
+)
 
 
 @pytest.fixture
@@ -50,3 +57,45 @@ def test_no_peer_finds_a_key_or_an_address(
     environment = sys.modules["clients"].closed_environment("home")
     assert "a-real-one" not in environment.values()
     assert environment["HOME"] == "home"
+
+
+def test_lines_that_are_broken_in_every_way_are_told_and_all_others_done(
+    measure: ModuleType, tmp_path: Path
+) -> None:
+    make_records = sys.modules["make_records"]
+    source, side = tmp_path / "records.jsonl", tmp_path / "errors.jsonl"
+    manifest = make_records.write(source, 600_000, broken=len(make_records.BROKEN))
+    assert {one["kind"] for one in manifest["broken"]} == set(make_records.BROKEN)
+    again = tmp_path / "again.jsonl"
+    assert (
+        make_records.write(again, 600_000, broken=len(make_records.BROKEN)) | {"path": str(source)}
+        == manifest
+    )
+    assert again.read_bytes() == source.read_bytes()
+    report = llmtee.convert(
+        source,
+        tmp_path / "out",
+        source="openai-chat",
+        target="honeyhive",
+        errors=side,
+        on_error=str,
+    )
+    told = [json.loads(line) for line in side.read_text("utf-8").splitlines()]
+    assert [one["line"] for one in told] == [one["line"] for one in manifest["broken"]]
+    assert report.read == report.written == manifest["records"]
+    lines = source.read_bytes().split(b"\n")
+    for one in told:
+        original = one.get("original", "").encode() or base64.b64decode(one["original_base64"])
+        assert original == lines[one["line"] - 1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3000)
+def test_a_file_that_is_larger_than_the_memory_it_may_take(
+    measure: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--size", "320MB", "--to", "honeyhive,inkeep", "--json", "--dir", str(tmp_path)]
+    sys.modules["convert"].main(words)
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert len(rows) == 5
+    assert all(row["peak MB"] < 300 for row in rows), rows

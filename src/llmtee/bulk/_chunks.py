@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from llmtee.bulk._documents import Cut
 from llmtee.bulk._input import Reading
@@ -18,7 +18,7 @@ from llmtee.bulk.tables import rows_of, table_kind
 from llmtee.decoders import Choice
 from llmtee.errors import InputError
 
-_Unit: TypeAlias = tuple[int, bytes] | Cut | Raw | InputError
+T = TypeVar("T")
 
 COUNT = 1000
 """Lines, entries of documents or rows in a chunk at most."""
@@ -134,7 +134,8 @@ class _Cutter:
         self.segments: list[Segment] = []
         self.errors: list[InputError] = []
         self._units: list[Any] = []
-        self._segment: Callable[[list[Any]], Segment]
+        self._segment: Callable[[int, list[Any]], Segment]
+        self._first = 1
         self._count = self._bytes = 0
         self._before = self._done = before
 
@@ -146,19 +147,17 @@ class _Cutter:
         if kind is not None:
             table = rows_of(stream, kind, reading.mapping, reading.choose, reading.format)
             with table as rows:
-                self._segment = lambda raws: Rows(source, name, tuple(raws), rows.choose)
-                yield from self._gather(rows.records, stream, at)
+                self._segment = lambda _, raws: Rows(source, name, tuple(raws), rows.choose)
+                yield from self._gather(rows.records, _size_of_row, stream, at)
                 self._end_segment()  # while what reads it is open
             return
         by_line, entries = units(stream)
         if by_line is None:
-            self._segment = lambda cuts: Entries(source, name, tuple(cuts))
-            yield from self._gather(entries, stream, at)
+            self._segment = lambda _, cuts: Entries(source, name, tuple(cuts))
+            yield from self._gather(entries, _size_of_entry, stream, at)
         else:
-            self._segment = lambda lines: Lines(
-                source, name, lines[0][0], b"".join([text for _, text in lines])
-            )
-            yield from self._gather(self._held(by_line), stream, at)
+            self._segment = lambda first, texts: Lines(source, name, first, b"".join(texts))
+            yield from self._gather(self._held(by_line), len, stream, at)
         self._end_segment()
 
     def chunk(self, after: Position) -> Chunk:
@@ -168,45 +167,45 @@ class _Cutter:
         self.segments, self.errors, self._count, self._bytes = [], [], 0, 0
         return made
 
-    def _gather(self, found: Iterable[_Unit], stream: Opened, at: Position) -> Iterator[Chunk]:
-        count, size = at.count, 0
-        for unit in islice(found, at.count, None):
+    def _gather(
+        self, found: Iterable[T], weight: Callable[[T], int], stream: Opened, at: Position
+    ) -> Iterator[Chunk]:
+        count, size, units = at.count, 0, self._units
+        self._first = count + 1
+        for unit in islice(found, count, None):
             count += 1
-            self._units.append(unit)
-            self._count += 1
-            weighs = _weight(unit)
+            weighs = weight(unit)
             size += weighs
+            units.append(unit)
+            self._count += 1
             self._bytes += weighs
             if self._count >= COUNT or self._bytes >= BYTES:
                 self._done = self._before + _read_of(stream, size)
                 yield self.chunk(Position(at.source, count))
+                self._first = count + 1
         self._done = self._before = self._before + _read_of(stream, size)
 
-    def _held(self, lines: Iterable[Line]) -> Iterator[tuple[int, bytes]]:
+    def _held(self, lines: Iterable[Line]) -> Iterator[bytes]:
         """The lines; in the place of one that cannot be held, an empty one."""
-        for number, text in lines:
+        for _, text in lines:
             if isinstance(text, InputError):
                 self.errors.append(text)
-                yield number, b"\n"
+                yield b"\n"
             else:
-                yield number, text
+                yield text
 
     def _end_segment(self) -> None:
         if self._units:
-            self.segments.append(self._segment(self._units))
-            self._units = []
+            self.segments.append(self._segment(self._first, self._units))
+            self._units.clear()
 
 
-def _weight(unit: _Unit) -> int:
-    """Bytes of it, without packing."""
-    match unit:
-        case Raw():
-            return unit.size
-        case Cut():
-            return len(unit.text)
-        case InputError():
-            return 0
-    return len(unit[1])
+def _size_of_row(row: Raw | InputError) -> int:
+    return 0 if isinstance(row, InputError) else row.size
+
+
+def _size_of_entry(cut: Cut | InputError) -> int:
+    return 0 if isinstance(cut, InputError) else len(cut.text)
 
 
 def _read_of(stream: Opened, size: int) -> int:

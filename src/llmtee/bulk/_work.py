@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from llmtee import jsontext
+from llmtee import jsontext, registry
 from llmtee.assembly import assemble
 from llmtee.bulk._chunks import Chunk, Entries, Lines, Rows, Segment
 from llmtee.bulk._identity import Claim, claim, renamed
@@ -74,8 +74,19 @@ class Failure:
 class Held:
     """Parts of traces, whose other parts may stand in other chunks."""
 
-    traces: Traces
+    owner: str | Traces
+    """A format by name, since its functions may not travel; or how the parts are joined itself."""
     parts: list[tuple[str | None, Any]]
+
+    @property
+    def traces(self) -> Traces:
+        """How the parts are joined."""
+        if isinstance(self.owner, Traces):
+            return self.owner
+        found = registry.format(self.owner).traces
+        if found is None:
+            raise TypeError(f"{self.owner} has no traces")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +210,7 @@ class Work:
                 continue
             try:
                 how, detection = choose(raw.value)
-                items, held = _read(how, raw.value)
+                items, parts = _read(how, raw.value)
             except InputError as error:
                 placed_error = raw.error(error)
                 original = jsontext.dumps(to_json_value(raw.value)) if text is None else text
@@ -208,12 +219,18 @@ class Work:
             if detection is not None and detection.format not in told:
                 told.add(detection.format)
                 result.detected.append(placed(detection, segment.name, raw.line))
-            if held is not None:
-                result.held.append(held)
+            if how.traces is not None and parts:
+                result.held.append(Held(self._owner(how.traces, detection), parts))
             origin = Origin(segment.name, raw.line, raw.path or None)
             for item in items:
                 claimed = claim(item, raw.value, single=how.single, scope=segment.source)
                 found.add(item, origin, claimed)
+
+    def _owner(self, traces: Traces, detection: Detection | None) -> str | Traces:
+        name = self.reading.format if detection is None else detection.format
+        if name in registry.format_names() and registry.format(name).traces is traces:
+            return name
+        return traces
 
     def _choose_objects(self) -> Choice:
         if self._objects is None:
@@ -237,10 +254,10 @@ class Work:
         result.output += packed(joined(values, self.job.indent), self.job.packing)
 
 
-def _read(how: Decoder, value: Any) -> tuple[list[Item], Held | None]:
+def _read(how: Decoder, value: Any) -> tuple[list[Item], list[tuple[str | None, Any]]]:
     """The items of a record, and the parts of traces that cannot be items yet."""
     if how.traces is None:
-        return how.decode(value), None
+        return how.decode(value), []
     items: list[Item] = []
     parts: list[tuple[str | None, Any]] = []
     for trace, part in how.traces.split(value):
@@ -248,7 +265,7 @@ def _read(how: Decoder, value: Any) -> tuple[list[Item], Held | None]:
             items += how.traces.join([part])
         else:
             parts.append((trace, part))
-    return items, Held(how.traces, parts) if parts else None
+    return items, parts
 
 
 def _raws(segment: Segment) -> Iterator[tuple[Raw | InputError, bytes | None]]:

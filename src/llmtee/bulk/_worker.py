@@ -43,10 +43,9 @@ def _serve(line: Connection) -> None:
     while True:
         task = line.recv()
         try:
-            result = work.do(task, resolve)
+            line.send(("result", work.do(task, resolve)))
         except (EOFError, OSError):
             raise
         except Exception:  # noqa: BLE001 - told where somebody sees it
             line.send(("broken", traceback.format_exc()))
             return
-        line.send(("result", result))
