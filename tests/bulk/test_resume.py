@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def grown(path: Path, size: int, child: int) -> bool:
     while time.monotonic() < ends:
         if path.exists() and path.stat().st_size >= size:
             return True
-        if Path(f"/proc/{child}").exists() and _is_dead(child):
+        if _is_dead(child):
             return False
         time.sleep(0.0005)
     raise AssertionError(f"{path} has not grown to {size} bytes")
@@ -96,7 +97,8 @@ def killed_again_and_again(
         begun = partial.stat().st_size if resume and partial.exists() else 0
         child = forker.start(src=source, dst=out, errors=f"{out}.errors", resume=resume, **options)
         if grown(partial, begun + rng.randrange(1, 30_000), child):
-            os.kill(child, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it was done just before
+                os.kill(child, signal.SIGKILL)
         if forker.ended() == 0:
             break
         done, resume = done + 1, True

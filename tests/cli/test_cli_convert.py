@@ -216,3 +216,54 @@ def test_between_two_formats_nothing_is_guessed(llmtee: Run, tmp_path: Path) -> 
     assert done.code == 1
     assert "in.jsonl:1: is surely of no format; looked for " in done.err
     assert "--from" in done.err
+
+
+class TestErrors:
+    def test_they_are_kept_beside_the_output(
+        self, llmtee: Run, broken_logs: Path, tmp_path: Path
+    ) -> None:
+        cut = broken_logs.read_text("utf-8").splitlines()[2]
+        done = llmtee("convert", broken_logs, "--to", "llmtee", "-o", "o.jsonl")
+        assert done.code == 1
+        assert "1 error, each in o.jsonl.errors.jsonl" in done.out
+        assert "  1: is not JSON: it ends too early at column …" in done.out
+        [told] = _lines(tmp_path / "o.jsonl.errors.jsonl")
+        assert (told["line"], told["original"]) == (3, cut)
+
+    def test_they_are_told_in_json(self, llmtee: Run, broken_logs: Path, tmp_path: Path) -> None:
+        side = tmp_path / "bad.jsonl"
+        words = ("--to", "llmtee", "-o", "o.jsonl", "--errors", side, "--json")
+        done = llmtee("convert", broken_logs, *words)
+        assert done.json["reasons"] == {"is not JSON: it ends too early at column …": 1}
+        assert (done.json["errors_file"], done.json["stopped"]) == (str(side), None)
+        assert len(_lines(side)) == 1
+
+    def test_too_many_stop_it(self, llmtee: Run, broken_logs: Path, tmp_path: Path) -> None:
+        words = ("--to", "llmtee", "-o", "o.jsonl", "--max-errors", "1")
+        done = llmtee("convert", broken_logs, *words)
+        assert done.code == 1
+        assert "stopped at 1 error; o.jsonl was not written" in done.err
+        assert not (tmp_path / "o.jsonl").exists()
+        assert llmtee("convert", broken_logs, *words, "--json").json["stopped"]
+
+
+def test_the_output_may_be_packed(llmtee: Run, logs: Path, tmp_path: Path) -> None:
+    for name in ("o.jsonl.zst", "o.jsonl.gz"):
+        assert llmtee("convert", logs, "--to", "llmtee", "--assemble", "-o", name).code == 0
+        back = llmtee("convert", name, "--to", "llmtee", "-o", "-")
+        kinds = [json.loads(line)["kind"] for line in back.out.splitlines()]
+        assert kinds == ["conversation"] * 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-", "--resume", "-o", "o.jsonl"], "into a file can be resumed"),
+        (["logs.jsonl", "--workers", "0", "-o", "o.jsonl"], "--workers"),
+        (["logs.jsonl", "--max-errors", "0", "-o", "o.jsonl"], "--max-errors"),
+    ],
+)
+def test_wrong_use_of_long_runs(llmtee: Run, logs: Path, words: list[str], said: str) -> None:
+    done = llmtee("convert", *words, "--to", "llmtee")
+    assert done.code == 2
+    assert said in done.err

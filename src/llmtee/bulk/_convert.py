@@ -65,13 +65,14 @@ def convert(
         carry: whether what the vendor's fields cannot say is parked in its free-form field.
         assemble: whether events become conversations, one for each session, in the order in which the sessions
             appear; for a vendor that takes conversations they do anyway. The events wait in a file meanwhile.
-        workers: processes that decode and render; tables are decoded by one. The output is the same, byte for byte, however many there are.
+        workers: processes that decode and render; tables are decoded by one. The output is the same, byte for byte,
+            however many there are.
         resume: whether to go on where an earlier run with the same input and options ended, however it ended.
             Without such a run, it begins at the beginning.
         errors: a file for each record that failed, with its place, the reason and what was there, as JSON Lines.
         max_errors: errors at which the conversion stops.
         session_limit: bytes of one session's events, as canonical JSON, that are assembled at most: a session has to
-            fit into memory, at about ten times that. A larger one is an error.
+            fit into memory, at five to ten times that. A larger one is an error.
         on_error: called with each error, as it comes.
         on_detect: called with what ``"auto"`` chose and why, once for each format in each source.
         on_progress: called after each chunk, which is at most 1,000 lines or some 2 MB.
@@ -83,7 +84,8 @@ def convert(
 
     Raises:
         UsageError: the source's or the target's name is unknown, or ``dst`` cannot be written; a table has no mapping
-            that works; what is resumed is not the same input or not the same options; a function cannot be given to another process.
+            that works; what is resumed is not the same input or not the same options; a function cannot be given to
+            another process.
         ConfigError: the vendor's settings are invalid.
         InputError: a file cannot be read at all, and there is no ``on_error`` to tell.
         ConversionStopped: there were ``max_errors`` errors, or a worker process was lost. As after any exception,

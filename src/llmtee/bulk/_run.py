@@ -148,7 +148,7 @@ class Run:
         session = jsontext.loads(first).get("session")
         reason = (
             f"session {session!r}: its events are {size:,} bytes, and a session is assembled in memory; "
-            f"the limit is {self._session_limit:,} bytes, which takes about ten times that"
+            f"the limit is {self._session_limit:,} bytes, which takes five to ten times that"
         )
         return Failure(InputError(reason, path="session"), Origin(session=session))
 
@@ -158,7 +158,8 @@ class Run:
             self._mark(now=True)  # as it was before this chunk, which will be done again
             for failure in result.failures[: limit - self._tally.failed]:
                 self._tally.add_failure(failure)
-            raise ConversionStopped(f"stopped at {limit:,} errors", report=self._tally.report())
+            noun = "error" if limit == 1 else "errors"
+            raise ConversionStopped(f"stopped at {limit:,} {noun}", report=self._tally.report())
         self._tally.add(result)
         self._output.add(result.output)
         if self._groups is not None:
