@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from llmtee.bulk.tables import _cells as cells
+from llmtee.bulk.tables._synonyms import SYNONYMS
 from llmtee.bulk.tables._times import is_naive, time_of
 from llmtee.bulk.tables._vocabulary import EXCHANGE, FIELDS, MESSAGE
 from llmtee.bulk.tables.mapping import Column, TableMapping
@@ -16,157 +17,6 @@ from llmtee.bulk.tables.mapping import Column, TableMapping
 SAMPLE = 50
 """Rows that are looked at."""
 
-_SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    "id": (
-        "id",
-        "uuid",
-        "row_id",
-        "event_id",
-        "message_id",
-        "msg_id",
-        "call_id",
-        "run_id",
-        "span_id",
-        "record_id",
-    ),
-    "session": (
-        *(
-            "session",
-            "session_id",
-            "conversation",
-            "conversation_id",
-            "conv_id",
-            "conv",
-            "thread",
-            "thread_id",
-        ),
-        *("chat", "chat_id", "dialog_id", "dialogue_id", "ticket_id"),
-    ),
-    "parent": ("parent", "parent_id", "parent_run_id", "parent_span_id"),
-    "trace_id": ("trace", "trace_id"),
-    "agent": ("agent", "agent_name", "assistant_name", "bot", "bot_name", "app", "application"),
-    "agent_version": ("agent_version", "version", "app_version", "release", "prompt_version"),
-    "person": (
-        "person",
-        "person_id",
-        "user",
-        "user_id",
-        "customer",
-        "customer_id",
-        "end_user",
-        "username",
-        "email",
-    ),
-    "provider": ("provider", "vendor", "llm_provider"),
-    "model": ("model", "model_name", "model_id", "llm", "llm_model", "engine"),
-    "response_model": ("response_model", "model_used"),
-    "system": ("system", "system_prompt", "instructions", "system_message"),
-    "input": (
-        *(
-            "input",
-            "prompt",
-            "question",
-            "query",
-            "user_message",
-            "user_input",
-            "user_prompt",
-            "request_text",
-        ),
-        *("human", "input_text", "message_in"),
-    ),
-    "output": (
-        *(
-            "output",
-            "completion",
-            "answer",
-            "response_text",
-            "assistant_message",
-            "reply",
-            "bot_message",
-        ),
-        *(
-            "generation",
-            "output_text",
-            "model_output",
-            "assistant_response",
-            "llm_response",
-            "antwort",
-        ),
-    ),
-    "messages": ("messages", "chat_history", "history", "transcript"),
-    "role": ("role", "sender", "author", "speaker", "from", "message_role"),
-    "content": (
-        "content",
-        "message",
-        "text",
-        "body",
-        "message_text",
-        "message_content",
-        "utterance",
-    ),
-    "request": ("request", "request_json", "request_body"),
-    "response": ("response", "response_json", "response_body"),
-    "tool": ("tool", "tool_name", "function", "function_name"),
-    "tool_arguments": ("tool_arguments", "arguments", "tool_input", "tool_args"),
-    "tool_result": ("tool_result", "tool_output", "result"),
-    "started_at": (
-        *(
-            "started_at",
-            "start_time",
-            "started",
-            "timestamp",
-            "created_at",
-            "created",
-            "time",
-            "date",
-            "datetime",
-        ),
-        *("when", "start", "ts", "sent_at", "asked_at", "start_date"),
-    ),
-    "ended_at": ("ended_at", "end_time", "ended", "completed_at", "finished_at", "end"),
-    "duration_ms": ("duration_ms", "latency_ms", "elapsed_ms", "response_time_ms"),
-    "duration_s": (
-        "duration_s",
-        "latency_s",
-        "duration_seconds",
-        "latency_seconds",
-        "duration_sec",
-        "seconds",
-    ),
-    "usage.input_tokens": (
-        "input_tokens",
-        "prompt_tokens",
-        "tokens_in",
-        "usage_prompt_tokens",
-        "tokens_prompt",
-    ),
-    "usage.output_tokens": (
-        *(
-            "output_tokens",
-            "completion_tokens",
-            "tokens_out",
-            "usage_completion_tokens",
-            "tokens_completion",
-        ),
-    ),
-    "usage.total_tokens": ("total_tokens", "tokens", "usage_total_tokens"),
-    "cost": ("cost", "cost_usd", "total_cost", "price", "price_usd"),
-    "error": ("error", "error_message", "exception", "failure"),
-    "error_type": ("error_type", "error_class"),
-    "finish_reason": ("finish_reason", "stop_reason"),
-    "feedback.rating": (
-        "feedback",
-        "rating",
-        "thumb",
-        "thumbs",
-        "feedback_rating",
-        "user_feedback",
-    ),
-    "feedback.score": ("score", "feedback_score", "stars"),
-    "feedback.comment": ("comment", "feedback_comment", "feedback_text", "comments"),
-    "tags": ("tags", "labels", "tag"),
-    "properties": ("properties", "metadata", "attributes"),
-}
 _TIMES = ("started_at", "ended_at", "first_token_at")
 _PATTERNS = tuple(
     f"{date}{time}"
@@ -231,7 +81,7 @@ def propose(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Propos
     for column in columns:
         by_name.setdefault(_normal(column), column)
     found: dict[str, str] = {}
-    for field, names in _SYNONYMS.items():
+    for field, names in SYNONYMS.items():
         name = next(
             (one for one in names if one in by_name and by_name[one] not in found.values()), None
         )
@@ -288,9 +138,7 @@ def _of_one_kind(found: dict[str, str], rows: Sequence[Mapping[str, Any]]) -> di
         drop |= set(MESSAGE)
         if "tool" not in found:
             drop |= {"tool_arguments", "tool_result"}
-    if "properties" in found and "properties" not in drop:
-        pass
-    order = [*_SYNONYMS]
+    order = [*SYNONYMS]
     kept = {name: column for name, column in found.items() if name not in drop}
     return dict(sorted(kept.items(), key=lambda one: order.index(one[0])))
 
