@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import llmtee
-from llmtee import UsageError, frames
+from llmtee import InputError, UsageError, frames
 from llmtee._data_files import data_dir
 from llmtee.model import Annotation
 from llmtee.testing import strategies
@@ -160,6 +160,11 @@ def test_a_bad_row_says_why_and_spoils_no_other() -> None:
     )
     [error] = frames.decode_batch(invalid).column("error").to_pylist()
     assert "can't decode byte 0xff" in error
+
+
+def test_a_bad_row_is_no_item() -> None:
+    with pytest.raises(InputError, match="row 2: json: holds no item: EOF while parsing"):
+        llmtee.from_frame(frames.decode_batch(texts([LINES[0], "{"])))
 
 
 def test_rows_that_hold_no_item_and_several() -> None:
