@@ -143,7 +143,7 @@ def number(value: float | None) -> str | None:
     """``12,345``."""
     if value is None:
         return None
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}".removesuffix(".00")
 
 
 def money(amount: Decimal | float | None, currency: str) -> str | None:
