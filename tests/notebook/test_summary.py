@@ -188,6 +188,19 @@ def test_what_is_not_known_is_not_plotted() -> None:
     assert bare.tags.count("img") == 2  # by model and by agent
 
 
+def test_without_matplotlib_there_are_the_tables_and_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("llmtee.notebook._plots.find_spec", lambda name: None)
+    monkeypatch.delitem(sys.modules, "matplotlib", raising=False)
+    found = llmtee.summary(EVENTS)
+    page = assert_harmless(found._repr_html_())
+    assert (page.tags.count("img"), page.tags.count("table")) == (0, 7)
+    assert "pip install 'llmtee[notebook]'" in page.text
+    with pytest.raises(UsageError, match="plots need matplotlib"):
+        found.figure("tokens")
+
+
 def test_plots_are_figures_to_work_with_and_the_same_each_time() -> None:
     found = llmtee.summary(EVENTS)
     figure = found.figure("tokens")

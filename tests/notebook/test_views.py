@@ -172,6 +172,14 @@ def test_of_a_huge_text_the_page_says_how_much_it_leaves_out() -> None:
     assert "and 2,900,000 characters more, which are not on this page" in Page(html).text
 
 
+def test_names_and_keys_that_are_floods_are_cut() -> None:
+    flood = "x" * 3_000_000
+    made = ModelCall(name=flood, session=flood, model=flood, properties={flood: 1}, tags=(flood,))
+    html = made._repr_html_()
+    assert len(html) < 500_000
+    assert "… (3,000,000 characters)" in Page(html).text
+
+
 def test_of_many_messages_the_page_says_how_many_it_leaves_out() -> None:
     one = Message(role="user", parts=(TextPart(text="hi"),))
     page = assert_harmless(Conversation(id="c", messages=(one,) * 5_000)._repr_html_())

@@ -75,7 +75,9 @@ def _table(source: Any) -> Any:
         return None
     try:
         import narwhals as nw  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError:  # then no frame can be told from anything else
+    except ModuleNotFoundError:
+        if hasattr(source, "columns"):
+            raise UsageError("frames need narwhals: pip install 'llmtee[frames]'") from None
         return None
     arrow = sys.modules.get("pyarrow")
     if arrow is not None and isinstance(source, arrow.RecordBatch):

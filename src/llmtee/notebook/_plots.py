@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, Final, TypeAlias
 
 from llmtee import views
@@ -24,6 +26,12 @@ _GREEN: Final = "#1b9a6c"
 _BARS: Final = 10
 """Bars of a plot at most; the table has the rest."""
 _LETTERS: Final = 32
+
+
+def missing() -> str | None:
+    """Why there are no plots; ``None`` where they can be made."""
+    found = "matplotlib" in sys.modules or find_spec("matplotlib") is not None
+    return None if found else "plots need matplotlib: pip install 'llmtee[notebook]'"
 
 
 def has(name: str, rows: Rows) -> bool:
@@ -47,10 +55,10 @@ def figure(name: str, rows: Rows, step: str) -> Any:
     Raises:
         UsageError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError:
-        raise UsageError("plots need matplotlib: pip install 'llmtee[notebook]'") from None
+    if why := missing():
+        raise UsageError(why)
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+
     bars = name in ("models", "agents", "tools", "errors")
     height = 0.62 + 0.25 * max(min(len(rows), _BARS), 2) if bars else 2.3
     made = Figure(figsize=(5.6, height), dpi=144, layout="constrained")

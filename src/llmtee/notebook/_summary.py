@@ -73,7 +73,7 @@ class Summary:
         return f"<Summary: {', '.join(said)}>"
 
     def _repr_html_(self) -> str:
-        """The totals, and each plot with its table to fold out."""
+        """The totals, and each plot with its table to fold out; without matplotlib the tables."""
         totals = self.totals
         known = [
             ("cost" if key.startswith("cost_") else key.replace("_", " "), _said(key, value))
@@ -81,13 +81,19 @@ class Summary:
             if value
         ]
         plots = [self._plot(name) for name in _TITLES if _plots.has(name, self._of(name))]
-        return views.page(
-            views.head("summary", None, known), views.element("div", *plots, class_="lt-plots")
-        )
+        why = _plots.missing()
+        note = [] if why is None else [views.element("p", views.dim(why))]
+        shown = views.element("div", *plots, class_="lt-plots")
+        return views.page(views.head("summary", None, known), *note, shown)
 
     def _plot(self, name: str) -> views.Html:
         rows = self._of(name)
-        picture = views.raster(_plots.png(self.figure(name)), "image/png", _TITLES[name])
+        drawn = _plots.missing() is None
+        picture = (
+            [views.raster(_plots.png(self.figure(name)), "image/png", _TITLES[name])]
+            if drawn
+            else []
+        )
         title = f"{_TITLES[name]}, by {self.step}" if name in _OVER_TIME else _TITLES[name]
         columns = [key for key in rows[0] if _belongs(name, key)]
         shown = rows if name in _OVER_TIME else rows[:_SHOWN]
@@ -99,8 +105,9 @@ class Summary:
             if not isinstance(rows[0][key], str | dt.datetime)
         ]
         more = [views.dim(f"and {len(rows) - len(shown):,} more")] if len(rows) > len(shown) else []
-        table = views.fold("as a table", views.table(words, cells, numbers), *more)
-        return views.element("div", views.element("h4", title), picture, table)
+        table = views.table(words, cells, numbers)
+        below = views.fold("as a table", table, *more, opened=not drawn)
+        return views.element("div", views.element("h4", title), *picture, below)
 
 
 def _belongs(plot: str, column: str) -> bool:

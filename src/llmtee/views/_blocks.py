@@ -89,19 +89,24 @@ def fold_json(title: str, value: Any, note: str = "") -> Html:
 
 def dim(text: str) -> Html:
     """Something said in a low voice."""
-    return element("span", text, class_="lt-dim")
+    return element("span", brief(text), class_="lt-dim")
+
+
+def brief(text: str) -> str:
+    """A name or a fact as it is; one that is no such thing, but a flood, with its length in place of its end."""
+    return text if len(text) <= AT_ONCE else f"{text[:AT_ONCE]}… ({len(text):,} characters)"
 
 
 def head(kind: str, title: str | None, facts: Facts = ()) -> Html:
     """The first lines of a card: what it is, its name, and what is known of it."""
-    top = element("span", kind, class_="lt-kind"), element("b", title or "", dir="auto")
+    top = element("span", kind, class_="lt-kind"), element("b", brief(title or ""), dir="auto")
     return Html(element("div", *top, class_="lt-head") + fact_line(facts))
 
 
 def fact_line(facts: Facts) -> Html:
     """Facts with their names, in a row; those that are not known are left out."""
     known = [
-        element("span", dim(f"{name} ") if name else "", value, dir="auto")
+        element("span", dim(f"{name} ") if name else "", brief(value), dir="auto")
         for name, value in facts
         if value
     ]
@@ -143,7 +148,7 @@ def number(value: float | None) -> str | None:
     """``12,345``."""
     if value is None:
         return None
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}".removesuffix(".00")
 
 
 def money(amount: Decimal | float | None, currency: str) -> str | None:

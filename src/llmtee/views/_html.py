@@ -24,17 +24,17 @@ Content: TypeAlias = "str | Html | Iterable[str | Html]"
 TAGS: Final = frozenset(
     {
         *("div", "span", "p", "h4", "b", "code", "pre", "details", "summary", "wbr", "img"),
-        *("table", "thead", "tbody", "tr", "th", "td", "ul", "li", "progress"),
-        *("svg", "g", "rect", "circle", "line", "path", "text", "title"),
+        *("table", "thead", "tbody", "tr", "th", "td", "progress"),
+        *("svg", "g", "rect", "circle", "line", "text", "title"),
     }
 )
 """No link, form, frame, object or script, and no style: the one style sheet is a constant."""
 
 ATTRIBUTES: Final = frozenset(
     {
-        *("class", "dir", "open", "title", "src", "alt", "role", "aria-label", "colspan", "value"),
+        *("class", "dir", "open", "title", "src", "alt", "role", "aria-label", "value"),
         *("max", "viewBox", "width", "height", "x", "y", "x1", "y1", "x2", "y2", "cx", "cy", "r"),
-        *("rx", "d", "text-anchor"),
+        *("rx", "text-anchor"),
     }
 )
 """No ``href``, no ``style``, no handler; ``src`` takes nothing but the data of a raster image."""
