@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import llmtee
-from llmtee import Inkeep, Voker, assemble
+from llmtee import EventLog, Inkeep, Tee, Voker, assemble
 from llmtee.delivery.claim import in_batches
 from llmtee.errors import UsageError
 from llmtee.migrate import Migration, Plan
@@ -385,3 +385,31 @@ def test_ctrl_c_lets_what_is_under_way_finish_and_the_same_goes_on(tmp_path: Pat
         with Migration(path, target, dir=tmp_path / "m") as migration:
             assert migration.run().ok
         assert [len(writes) for writes in emulator.writes.values()] == [1, 1, 1]
+
+
+def test_ratings_travel_along_and_are_compared(tmp_path: Path) -> None:
+    with Tee([], dir=tmp_path / "log", deliver=False) as tee:
+        for item in history(6):
+            tee.record(item, live=False)
+    ratings = [item for item in history(6) if isinstance(item, Annotation)]
+    assert ratings
+    with InkeepEmulator() as emulator:
+        log = EventLog(tmp_path / "log")
+        with Migration(log, emulator.exporter(), dir=tmp_path / "m") as migration:
+            plan = migration.plan(samples=0)
+            report = migration.run(plan)
+        assert plan.supplements == len(ratings)
+        assert report.verification is not None
+        assert report.verification.expected.supplements == len(ratings)
+        assert report.ok
+        assert set(emulator.feedback) == {rating.id for rating in ratings}
+        emulator.feedback.popitem()
+        with Migration(log, emulator.exporter(), dir=tmp_path / "m") as migration:
+            assert not migration.verify().ok
+
+
+def test_a_filter_that_is_a_function_is_known_again(tmp_path: Path) -> None:
+    path = written(tmp_path / "in.jsonl", 1)
+    for _ in range(2):
+        target = Inkeep(api_key="k", where=lambda item: True)
+        Migration(path, target, dir=tmp_path / "m").close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.progress import (
     BarColumn,
@@ -21,8 +21,10 @@ from llmtee import bulk
 from llmtee.cli import _console as console
 from llmtee.cli._options import STDIN
 from llmtee.cli._run import complain
-from llmtee.migrate import Progress as SendingProgress
-from llmtee.migrate import Reading
+
+if TYPE_CHECKING:  # what other commands do not need
+    from llmtee.migrate import Progress as SendingProgress
+    from llmtee.migrate import Reading
 
 _EVERY = 10_000
 """Items after which a line is printed, where nobody knows how many there are."""

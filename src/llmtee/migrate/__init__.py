@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from llmtee.migrate.migration import Migration, Reading, Report
+from llmtee.migrate.migration import Migration
 from llmtee.migrate.plan import Plan
+from llmtee.migrate.report import Reading, Report
 from llmtee.migrate.run import Progress, Sent
 from llmtee.migrate.samples import Sample
 from llmtee.migrate.verify import Verification

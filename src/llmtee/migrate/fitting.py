@@ -10,7 +10,6 @@ from llmtee.assembly import fit
 from llmtee.model import (
     Annotation,
     Conversation,
-    Event,
     Item,
     ModelCall,
     Step,
@@ -127,8 +126,3 @@ def _about_message(annotation: Annotation, items: Sequence[Item]) -> Annotation 
                     update={**found, "target_type": "message", "target": message.id}
                 )
     return NOT_HERE
-
-
-def events_of(items: Iterable[Item]) -> list[Event]:
-    """The events that items are, or are made of."""
-    return [item for item in fit(items, "event") if not isinstance(item, Conversation)]

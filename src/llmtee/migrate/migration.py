@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,9 +15,11 @@ from llmtee.bulk import window_of
 from llmtee.delivery import Exporter, Tuning
 from llmtee.errors import EventLogError, UsageError
 from llmtee.eventlog import Leadership
+from llmtee.migrate.counting import keeps_properties, make_plan
 from llmtee.migrate.fitting import Times
-from llmtee.migrate.plan import Plan, keeps_properties, make_plan, no_times
-from llmtee.migrate.run import Progress, Sent, send
+from llmtee.migrate.plan import Plan, no_times
+from llmtee.migrate.report import Reading, Report
+from llmtee.migrate.run import Progress, send
 from llmtee.migrate.source import Given, Source, identity_of, source_of
 from llmtee.migrate.staging import Held, Staging
 from llmtee.migrate.verify import Verification
@@ -27,54 +29,9 @@ from llmtee.privacy import Redaction
 from llmtee.spec import ExporterSettings, Window
 
 _FORM = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How far reading is."""
-
-    held: Held
-    total: int | None
-    """Items in the whole history, as far as the source says so."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a run did."""
-
-    directory: Path
-    held: Held
-    """What was read."""
-    sent: Sent
-    verification: Verification | None
-    """``None`` where the target cannot be read, or it was not asked for."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether all was read, delivered or skipped for a reason, and found as predicted."""
-        counts = self.sent.counts
-        return (
-            self.sent.complete
-            and not (counts.dead or counts.unknown)
-            and not self.held.failures
-            and (self.verification is None or self.verification.ok)
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """The report as a JSON object."""
-        return {
-            "ok": self.ok,
-            "directory": str(self.directory),
-            "complete": self.sent.complete,
-            "sessions": self.held.sessions,
-            "unreadable": self.held.failures,
-            "counts": asdict(self.sent.counts),
-            "requests": self.sent.requests,
-            "retries": self.sent.retries,
-            "refused": self.sent.refused,
-            "not_taken": [{"id": own, "reason": why} for own, why in self.sent.letters],
-            "verification": None if self.verification is None else self.verification.to_json(),
-        }
+_STOPPED = (
+    "reading stopped at the limit: feedback that the source lists behind its sessions was not read"
+)
 
 
 class Migration:
@@ -215,12 +172,16 @@ class Migration:
                 items = [self._clean(item) for item in page.items]
                 staging.add(items, position=page.next, limit=self._limit, failures=failures)
                 failures.clear()
-                if page.notes:
-                    notes = dict.fromkeys([*(staging.fact("notes") or ()), *page.notes])
-                    staging.keep(notes=list(notes))
+                notes = list(page.notes)
+                enough = page.next is not None and self._is_enough()
+                if enough:
+                    notes.append(_STOPPED)
+                if notes:
+                    known = staging.fact("notes") or []
+                    staging.keep(notes=list(dict.fromkeys([*known, *notes])))
                 if progress is not None:
                     progress(Reading(staging.held(), page.total))
-                if self._is_enough():
+                if enough:
                     break
         staging.end()
         staging.keep(ended=True)
@@ -373,7 +334,11 @@ class Migration:
 
 
 def _told(value: object) -> str | None:
-    return None if value is None else str(value)
+    """A setting in words that are the same in another process."""
+    if value is None:
+        return None
+    name = getattr(value, "__qualname__", None)  # of a function, which would tell its address
+    return str(value) if name is None else f"{getattr(value, '__module__', '')}.{name}"
 
 
 def _shown(value: Any) -> str:

@@ -16,8 +16,8 @@ from pathlib import Path
 from llmtee.delivery import Exporter, Tuning
 from llmtee.delivery.claim import in_batches
 from llmtee.eventlog import CANONICAL, SUPPLEMENT, WHOLE, Counts, Entry, Retention, SqliteLog
+from llmtee.migrate.counting import supplements_of
 from llmtee.migrate.fitting import Times, fitted
-from llmtee.migrate.plan import supplements_of
 from llmtee.migrate.staging import Cursor, Staging
 from llmtee.model import Conversation, Item, Supplement, SupplementBase
 from llmtee.tee import Tee

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from llmtee import jsontext
-from llmtee.errors import EventLogError, LlmteeError, UsageError
+from llmtee.errors import EventLogError, UsageError
 from llmtee.model import (
     Annotation,
     Conversation,
@@ -319,15 +319,3 @@ def _add_supplement(db: sqlite3.Connection, supplement: Supplement) -> None:
             zlib.compress(supplement.to_json_text(), 1),
         ),
     )
-
-
-def is_staging(directory: Path) -> bool:
-    """Whether a directory holds a migration.
-
-    Raises:
-        LlmteeError: nobody can say.
-    """
-    try:
-        return (directory / FILE).exists()
-    except OSError as error:
-        raise LlmteeError(f"{directory}: {error}") from error

@@ -9,8 +9,8 @@ from pathlib import Path
 from llmtee.delivery import Exporter, history
 from llmtee.eventlog import Selection, existing_log
 from llmtee.fidelity import Ledger
+from llmtee.migrate.counting import supplements_of
 from llmtee.migrate.fitting import Times, fitted
-from llmtee.migrate.plan import supplements_of
 from llmtee.migrate.run import LOG
 from llmtee.migrate.staging import Staging
 from llmtee.migrate.verify import Verification, verify
