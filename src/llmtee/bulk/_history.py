@@ -10,10 +10,11 @@ from typing import Any, overload
 
 from llmtee.bulk import _read
 from llmtee.bulk._source import Source
-from llmtee.decoders import AUTO
+from llmtee.bulk.tables.mapping import Given
+from llmtee.decoders import AUTO, Detection
 from llmtee.delivery.history import pages
 from llmtee.delivery.recorded import EventLog
-from llmtee.errors import UsageError
+from llmtee.errors import InputError, UsageError
 from llmtee.model import Item, Supplement
 from llmtee.model.times import parse_time
 from llmtee.spec import ExporterSettings, Page, Window
@@ -24,7 +25,14 @@ Time = dt.datetime | str
 
 
 @overload
-def read(source: Source, format: str = ..., **options: Any) -> Iterator[Item]: ...
+def read(
+    source: Source,
+    format: str = ...,
+    *,
+    mapping: Given = ...,
+    on_error: Callable[[InputError], None] | None = ...,
+    on_detect: Callable[[Detection], None] | None = ...,
+) -> Iterator[Item]: ...
 
 
 @overload
@@ -44,7 +52,9 @@ def read(
     since: Time | None = None,
     until: Time | None = None,
     on_note: Callable[[str], None] | None = None,
-    **options: Any,
+    mapping: Given = None,
+    on_error: Callable[[InputError], None] | None = None,
+    on_detect: Callable[[Detection], None] | None = None,
 ) -> Iterator[Any]:
     """What was logged, lazily, as canonical items.
 
@@ -60,12 +70,10 @@ def read(
             zone.
         until: of a history: only what began before this time; now by default.
         on_note: of a history: told what a user should know, such as what the vendor no longer has; logged by default.
-        options: of files, by name:
-
-            ``mapping`` says which columns of a table fill which fields: a dictionary, the path of a TOML file, or
-            ``"auto"``; see ``docs/tables.md``. ``on_error`` is called with what cannot be read, an ``InputError``, and
-            reading goes on; without it the first error is raised. ``on_detect`` is called with what ``"auto"`` chose
-            and why, once for each format in each source.
+        mapping: of files: which columns of a table fill which fields, as a dictionary or the path of a TOML file, or
+            ``"auto"``; see ``docs/tables.md``.
+        on_error: of files: called with what cannot be read, and reading goes on; without it the first error is raised.
+        on_detect: of files: called with what ``"auto"`` chose and why, once for each format in each source.
 
     Returns:
         An iterator: events and conversations, and from histories supplements such as ratings too. Close it when it is
@@ -83,8 +91,10 @@ def read(
         EventLogError: the event log cannot be read.
     """
     if isinstance(source, ExporterSettings | EventLog):
-        if format != AUTO or options:
-            names = [*(["format"] if format != AUTO else []), *options]
+        of_files = {"mapping": mapping, "on_error": on_error, "on_detect": on_detect}
+        names = [name for name, value in of_files.items() if value is not None]
+        if format != AUTO or names:
+            names = [*(["format"] if format != AUTO else []), *names]
             raise UsageError(
                 f"{', '.join(names)}: only files take that, a history has its own shape"
             )
@@ -93,7 +103,7 @@ def read(
         return _items(found, on_note or logger.warning)
     if since is not None or until is not None or on_note is not None:
         raise UsageError("since, until and on_note are for a vendor's history and an event log")
-    return _read.read(source, format, **options)
+    return _read.read(source, format, mapping=mapping, on_error=on_error, on_detect=on_detect)
 
 
 def window_of(since: Time | None, until: Time | None) -> Window:

@@ -62,12 +62,12 @@ class VendorSource:
     @property
     def title(self) -> str:
         """The vendor's name."""
-        return registry.vendor(self.settings.vendor).title
+        return registry.source(self.settings).title
 
     @property
     def whole_sessions(self) -> bool:
         """Conversations are whole; the events of a session may stand anywhere."""
-        return registry.vendor(self.settings.vendor).grain == "conversation"
+        return registry.source(self.settings).grain == "conversation"
 
     def identity(self) -> Any:
         """The settings that say which account is read."""
@@ -131,7 +131,7 @@ def source_of(given: Given, form: str = "auto") -> Source:
         ConfigError: the vendor's settings are incomplete.
     """
     if isinstance(given, ExporterSettings):
-        vendor = registry.vendor(given.vendor)
+        vendor = registry.source(given)
         if vendor.read is None:
             why = vendor.no_history or "its API has no way to read back what was written."
             raise UsageError(
