@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmtee import jsontext
+from llmtee.model.snapshot import from_json_text
 
 _ENCODED = ("traceloop.entity.input", "traceloop.entity.output", "ai.toolCall.")
 """Keys under which emitters write JSON, whatever the value: text in it is quoted."""
@@ -144,7 +144,7 @@ def parsed(value: Any, *, text_too: bool = False) -> Any:
     if not isinstance(value, str) or not value.lstrip().startswith(starts):
         return value
     try:
-        return jsontext.loads(value)
+        return from_json_text(value)
     except ValueError:
         return value
 
