@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import llmtee
-from llmtee import UsageError, frames
+from llmtee import InputError, UsageError, frames
 from llmtee._data_files import data_dir
 from llmtee.model import Annotation
 from llmtee.testing import strategies
@@ -163,6 +162,11 @@ def test_a_bad_row_says_why_and_spoils_no_other() -> None:
     assert "can't decode byte 0xff" in error
 
 
+def test_a_bad_row_is_no_item() -> None:
+    with pytest.raises(InputError, match="row 2: json: holds no item: EOF while parsing"):
+        llmtee.from_frame(frames.decode_batch(texts([LINES[0], "{"])))
+
+
 def test_rows_that_hold_no_item_and_several() -> None:
     batch = {"events": [{"event_type": "tool", "event_name": name} for name in "ab"]}
     made = frames.decode_batch(texts([json.dumps(batch), '{"events": []}']), format="honeyhive")
@@ -235,16 +239,26 @@ def test_what_comes_has_the_schema_that_an_engine_is_told() -> None:
     assert frames.assemble_batch(decoded).schema == frames.ASSEMBLED_SCHEMA
 
 
-def test_in_another_process_it_is_the_same(tmp_path: Path) -> None:
-    decode = partial(frames.decode_batch, format="auto")
-    render = partial(frames.render_batch, target=llmtee.Inkeep(visibility="private"))
+DECODE = partial(frames.decode_batch, format="auto")
+RENDER = partial(frames.render_batch, target=llmtee.Inkeep(visibility="private"))
+
+
+def test_a_step_can_be_pickled() -> None:
+    batch = texts(LINES[:2])
+    decode, render = pickle.loads(pickle.dumps((DECODE, RENDER)))
+    assert decode(batch) == DECODE(batch)
+    events = frames.assemble_batch(decode(batch))
+    assert render(events) == RENDER(events)
+
+
+@pytest.mark.slow
+def test_in_another_process_it_is_the_same() -> None:
     batch = texts(LINES)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        decoded = pool.submit(decode, batch).result()
+        decoded = pool.submit(DECODE, batch).result()
         assembled = pool.submit(frames.assemble_batch, decoded).result()
-        rendered = pool.submit(render, assembled).result()
-    assert decoded == decode(batch)
+        rendered = pool.submit(RENDER, assembled).result()
+    assert decoded == DECODE(batch)
     assert assembled == frames.assemble_batch(decoded)
-    assert rendered == render(assembled)
-    assert pickle.loads(pickle.dumps(decode))(batch) == decoded
+    assert rendered == RENDER(assembled)

@@ -66,7 +66,7 @@ STEP = Step(
 anything = strategies.events() | strategies.conversations() | strategies.supplements()
 
 
-@settings(suppress_health_check=list(HealthCheck), max_examples=20)
+@settings(suppress_health_check=list(HealthCheck), max_examples=14)
 @given(items=st.lists(anything, max_size=3))
 def test_from_a_table_comes_what_went_into_it(items: list[Any]) -> None:
     table = llmtee.to_frame(items)
@@ -174,13 +174,14 @@ def test_the_schema_is_what_its_description_says(name: Any) -> None:
     assert frames.schema_name(schema) == name
 
 
-def test_of_both_there_are_the_columns_of_both() -> None:
+def test_of_both_there_are_the_columns_of_both(monkeypatch: pytest.MonkeyPatch) -> None:
     items = [call(), Conversation(id="c", session="s", title="t"), RUN]
     table = llmtee.to_frame(items)
     assert table.schema == frames.ITEM_SCHEMA
     assert table.schema.metadata == {b"llmtee.schema": b"item/1"}
     assert llmtee.from_frame(table) == items
-    many = [*[call(id=str(i)) for i in range(1030)], Conversation(id="c")]
+    monkeypatch.setattr("llmtee.frames._write.ROWS", 3)
+    many = [*[call(id=str(i)) for i in range(7)], Conversation(id="c")]
     assert llmtee.from_frame(llmtee.to_frame(iter(many))) == many
     assert llmtee.to_frame([]).schema == frames.EVENT_SCHEMA
     assert llmtee.from_frame(llmtee.to_frame([])) == []

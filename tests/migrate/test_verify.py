@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import llmtee
 from llmtee import Conversation, Message, ModelCall, Step, ToolRun, registry
 from llmtee.delivery import history
-from llmtee.fidelity import Ledger, explain_missing
+from llmtee.fidelity import Ledger, explain_missing, plain, walk
 from llmtee.migrate import comparing
 from llmtee.migrate.verify import Verification, verify
 from llmtee.model import Annotation, Item, Supplement
@@ -155,6 +155,28 @@ def test_any_history_is_equal_to_itself(items: list[Item], target: ExporterSetti
     found = held_singly(items, target)
     done = compared(items, found, target)
     assert done.ok, done.lines()
+
+
+@settings(suppress_health_check=list(HealthCheck), max_examples=10)
+@given(item=strategies.events() | strategies.conversations(), target=st.sampled_from(TARGETS))
+def test_reading_gives_nothing_that_was_not_written(item: Item, target: ExporterSettings) -> None:
+    vendor = registry.vendor(target.vendor)
+    read = [one for body in bodies_of([item], target) for one in vendor.parse(body)]
+    for written in (item, *read):
+        left = vendor.readable(written, target)
+        assert left is not None
+        outcomes = {found.outcome for found in walk(plain(left), plain(written))}
+        assert outcomes <= {"same", "added", "surplus"}
+        assert left is written or left != written
+        assert vendor.readable(left, target) is left
+
+
+def bodies_of(items: Sequence[Item], target: ExporterSettings) -> list[Any]:
+    try:
+        wires = [one.wire for one in llmtee.render(items, target)]
+    except llmtee.errors.RenderError:
+        return []
+    return [wire.body for wire in wires if wire.body is not None]
 
 
 def held_singly(items: Sequence[Item], target: ExporterSettings) -> list[Any]:

@@ -149,6 +149,8 @@ def _made(row: Mapping[str, Any]) -> Item:
     """The item that the columns of a row tell of."""
     told = {name: value for name, found in row.items() if (value := _value(found)) is not None}
     kind = told.get("kind")
+    if kind is None and "error" in told:
+        raise InputError(f"holds no item: {told['error']}", path="json")
     if kind not in _OF_KIND:
         raise InputError(
             f"without a text in 'json' a row is made from its columns; the kind {kind!r:.40} cannot be,"

@@ -1,4 +1,4 @@
-"""What reading a target should give back of what was sent to it: the vendor's own ``render``, ``parse`` and limits. Pure."""
+"""What reading a target should give back of what was sent to it: the vendor's own ``render``, ``parse`` and limits."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ class Prediction:
         try:
             found = render([item], self._settings)
         except RenderError as error:
-            self._lost(item, str(error))
+            if not self._explained:
+                nothing = explain_rendering(item, None, self._vendor.parse, skip=str(error))
+                self._totals.add(nothing)
             return
         for one in found:
             if not self._explained:
@@ -143,9 +145,6 @@ class Prediction:
             self._totals.add(explain_missing(item, left, reason))
         if left is not None:
             yield left
-
-    def _lost(self, item: Item, reason: str) -> None:
-        self._totals.add(explain_rendering(item, None, self._vendor.parse, skip=reason))
 
 
 def _home(item: Entry) -> str:

@@ -127,7 +127,7 @@ def verify(
             if sides["expected"] or exclusive:
                 compare_session(sides["expected"], sides["found"], compared)
             else:
-                others += 1
+                others += any(not isinstance(one, SupplementBase) for one in sides["found"])
     return Verification(
         target=vendor.title,
         expected=totals["expected"].counted(),
