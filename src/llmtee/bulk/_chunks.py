@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 COUNT = 1000
 """Lines, entries of documents or rows in a chunk at most."""
-BYTES = 2_000_000
+BYTES = 1_000_000
 """Bytes at which a chunk ends, after the line that reaches them."""
 
 
@@ -95,7 +95,7 @@ def chunks(
 ) -> Iterator[Chunk]:
     """The chunks of files and streams from a position on.
 
-    A chunk ends with its 1,000th line or its two millionth byte, and may hold the lines of several sources.
+    A chunk ends with its 1,000th line or its millionth byte, and may hold the lines of several sources.
 
     Raises:
         UsageError: see `llmtee.read`.

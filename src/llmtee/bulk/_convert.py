@@ -75,7 +75,7 @@ def convert(
             fit into memory, at five to ten times that. A larger one is an error.
         on_error: called with each error, as it comes.
         on_detect: called with what ``"auto"`` chose and why, once for each format in each source.
-        on_progress: called after each chunk, which is at most 1,000 lines or some 2 MB.
+        on_progress: called after each chunk, which is at most 1,000 lines or some 1 MB.
         indent: spaces to indent by; JSON Lines without.
 
     Returns:

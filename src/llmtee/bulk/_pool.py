@@ -80,7 +80,7 @@ class Processes:
                 yield from self._here.results([following], resolve)
                 following = next(rest, None)
                 continue
-            while _may_go(following) and self._idle and len(slots) <= 2 * self._count:
+            while _may_go(following) and self._idle and len(slots) <= self._count:
                 slots.append(self._given(following))
                 following = next(rest, None)
             if _may_go(following) and not self._idle and len(self._busy) < self._count:

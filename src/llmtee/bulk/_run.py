@@ -24,7 +24,7 @@ EVERY = 1.0
 """Seconds from one mark to the next; more where a mark takes more than a tenth of that."""
 _JOINED = 1000
 """Events of joined traces, and sessions, that are worked on at a time."""
-_BYTES = 2_000_000
+_BYTES = 1_000_000
 """Bytes of sessions that are worked on at a time, unless one session has more."""
 
 
