@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -293,7 +294,10 @@ def test_any_payload_is_read_as_without_carries(payload: Any) -> None:
     for name in ("honeyhive", "inkeep", "roark"):
         for value in (payload, [payload], {"events": payload}, {"data": payload}):
             outcomes = []
-            for parse in (registry.vendor(name).parse, registry.vendor(name).parse.args[0].parse):  # type: ignore[attr-defined]
+            for parse in (
+                registry.vendor(name).parse,
+                import_module(f"llmtee.vendors.{name}.parse").parse,
+            ):
                 try:
                     outcomes.append(parse(value))
                 except llmtee.InputError as error:
