@@ -35,3 +35,14 @@ def test_lone_surrogate_escapes_are_read() -> None:
 def test_what_is_not_json_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         jsontext.loads(text)
+
+
+def test_raw_text_is_written_as_it_is_also_beside_what_orjson_refuses() -> None:
+    raw = jsontext.Raw(b'{"a": 1e16,  "b":[]}')
+    assert jsontext.dumps({"x": [raw, raw], "y": 1}) == b'{"x":[%b,%b],"y":1}' % (
+        raw.content,
+        raw.content,
+    )
+    assert jsontext.dumps([raw, 2**70]) == b"[%b,%d]" % (raw.content, 2**70)
+    with pytest.raises(TypeError, match="object is not JSON"):
+        jsontext.dumps([2**70, object()])

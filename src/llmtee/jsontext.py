@@ -8,30 +8,55 @@ turns them into floats; text with lone surrogate escapes falls to the standard l
 from __future__ import annotations
 
 import json
+import re
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import orjson
 from pydantic_core import from_json
 
-Raw = orjson.Fragment
-"""``Raw(content)`` stands in a value for the JSON text ``content``, which `dumps` writes as it is, unlooked at."""
+
+class Raw:
+    """``Raw(content)`` stands in a value for the JSON text ``content``, which `dumps` writes as it is, unlooked at."""
+
+    __slots__ = ("content",)
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+
+def _fragment(value: Any) -> orjson.Fragment:
+    if type(value) is Raw:
+        return orjson.Fragment(value.content)
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def dumps(value: Any) -> bytes:
     """``value`` as compact UTF-8 JSON; ``value`` must be JSON already (see ``model.snapshot``), or `Raw`."""
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(value, _fragment)
     except TypeError:
-        return json.dumps(
-            value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_read
-        ).encode()
+        return _dumps_slowly(value)
 
 
-def _read(value: Any) -> Any:
-    if isinstance(value, Raw):
-        return loads(value.contents)
-    raise TypeError(f"{type(value).__name__} is not JSON")
+def _dumps_slowly(value: Any) -> bytes:
+    """The same by the standard library. What is raw is named by a word that stands nowhere else, and put there at the end."""
+    raw: list[bytes] = []
+    word = uuid.uuid4().hex
+
+    def name(one: Any) -> str:
+        if type(one) is not Raw:
+            raise TypeError(f"{type(one).__name__} is not JSON")
+        raw.append(one.content)
+        return f"{word}{len(raw) - 1}"
+
+    text = json.dumps(
+        value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=name
+    ).encode()
+    if not raw:
+        return text
+    return re.sub(rb'"%b(\d+)"' % word.encode(), lambda found: raw[int(found[1])], text)
 
 
 def dumps_with(value: Any, default: Callable[[Any], Any]) -> bytes:
