@@ -13,15 +13,15 @@ that leads there. ``fixed``: tags, times, numbers and opaque data, which no dete
 
 _KINDS: dict[Kind, str] = {
     "node": "input choices message messages parts tools template agent agents person people error generation "
-    "tool_runs native usage cost",
+    "tool_runs branches native usage cost",
     "text": "name title description url transcript filename cited_text label breadcrumbs text summary model "
     "response_model provider source tags language version agent_version arguments_text finish_reason_raw code "
     "detail visibility step_type call_type amount",
-    "id": "id session parent trace_id call_id event file_id",
+    "id": "id session parent trace_id call_id event file_id after",
     "ids": "ids source_ids",
     "fixed": "kind type role media mime sha256 signature encrypted dialect finish_reason started_at ended_at "
     "first_token_at updated_at duration_ms segment size status synthetic_id is_error start end flags source_type "
-    "currency",
+    "currency reason detached",
 }
 KINDS: dict[str, Kind] = {name: kind for kind, names in _KINDS.items() for name in names.split()}
 
