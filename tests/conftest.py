@@ -13,11 +13,18 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 # A change is judged by the same examples every time; `make test-all` goes looking for new ones.
 settings.register_profile("same", deadline=None, max_examples=45, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=400)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+profile = os.environ.get("HYPOTHESIS_PROFILE", "same")
+settings.load_profile(profile)
+if profile == "same" and hasattr(providers, "_get_local_constants"):
+    # Hypothesis also draws constants from the source of whatever modules are loaded: then the examples would depend on
+    # which tests ran before, in the same process, and on every line of code.
+    nothing = providers._local_constants
+    providers._get_local_constants = lambda: nothing
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -39,7 +39,7 @@ def _id_entry(person_id: str | None, remembered: Mapping[str, Any]) -> dict[str,
     if key not in ID_KEYS:
         key = ID_KEYS[0]
     received = remembered.get("id")
-    return {key: received if str(received) == person_id else person_id}
+    return {key: received if _is_id(received) and str(received) == person_id else person_id}
 
 
 def read(properties: Mapping[str, Any], left: Mapping[str, Any]) -> Person | None:
