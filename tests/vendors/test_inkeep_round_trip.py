@@ -130,7 +130,10 @@ def assert_kept(before: Any, after: Any, path: str = "") -> None:
         for i, (left, right) in enumerate(zip(before, after, strict=True)):
             assert_kept(left, right, f"{path}[{i}]")
     elif path == ".extra":  # a setting, such as project_id, adds a field that is read back
-        assert all(after[owner] == {**after[owner], **before[owner]} for owner in before)
+        for owner, said in before.items():
+            # That the properties came as an empty object is forgotten where something is parked in them now.
+            kept = {key: value for key, value in said.items() if (key, value) != ("properties", {})}
+            assert after.get(owner, {}) == {**after.get(owner, {}), **kept}
     else:
         assert before == after, path
 
