@@ -80,14 +80,16 @@ class Run:
         """
         others: Workers = Here(self._work)
         try:
-            if workers > 1:
-                others = Processes(self._work, workers)
-            self._output.open(self._trail.mark.output)
-            if not self._assembling:
-                self._read(others)
-            if self._groups is not None:
-                self._assemble(self._groups, others)
-            self._output.finish()
+            if not self._trail.mark.done:
+                if workers > 1:
+                    others = Processes(self._work, workers)
+                self._output.open(self._trail.mark.output)
+                if not self._assembling:
+                    self._read(others)
+                if self._groups is not None:
+                    self._assemble(self._groups, others)
+                self._end()
+            self._output.appear()
         except BaseException:
             if self._trail.kept:
                 self._output.close()
@@ -176,6 +178,13 @@ class Run:
         if self._on_progress is not None:
             self._on_progress(Progress(phase, done, total, self._tally.read, self._tally.failed))
 
+    def _end(self) -> None:
+        """Everything is written before the output appears: killed just then, it has to appear and nothing more."""
+        self._output.end()
+        self._tally.flush()
+        if self._trail.kept:
+            self._keep(done=True)
+
     def _mark(self, *, now: bool = False) -> None:
         """Keeps a mark when it is time. Parts of traces are in memory alone, so that none can be kept with them."""
         began = time.monotonic()
@@ -183,6 +192,11 @@ class Run:
             return
         if self._position == Position() and not self._assembling:
             return
+        self._keep()
+        ended = time.monotonic()
+        self._next_mark = ended + max(EVERY, 10 * (ended - began))
+
+    def _keep(self, *, done: bool = False) -> None:
         self._output.sync()
         self._tally.flush()
         if self._groups is not None:
@@ -196,10 +210,9 @@ class Run:
                 errors=self._tally.errors_length,
                 gathered=0 if self._groups is None else self._groups.size,
                 tally=self._tally.to_json(),
+                done=done,
             )
         )
-        ended = time.monotonic()
-        self._next_mark = ended + max(EVERY, 10 * (ended - began))
 
 
 def _total(files: Sequence[Place | InputError]) -> int | None:

@@ -126,16 +126,23 @@ class Output:
 
     def finish(self) -> None:
         """Ends the content; a file appears."""
+        self.end()
+        self.appear()
+
+    def end(self) -> None:
+        """Ends the content."""
         if self._indent is not None:
             self._write(packed(END if self.length else EMPTY, self.packing))
         if not self.length and self.packing:
             self._write(packed_nothing(self.packing))
         if self._destination == "-":
             sys.stdout.buffer.flush()
-        if self._file is not None:
-            self.close()
-            if self._partial is not None and self.path is not None:
-                self._partial.replace(self.path)
+
+    def appear(self) -> None:
+        """Lets a file appear that has ended, unless it has."""
+        self.close()
+        if self._partial is not None and self.path is not None and self._partial.exists():
+            self._partial.replace(self.path)
 
     def close(self) -> None:
         """Closes the file and leaves it as it is."""

@@ -42,6 +42,8 @@ class Mark:
     errors: int = 0
     gathered: int = 0
     tally: Mapping[str, Any] | None = None
+    done: bool = False
+    """Whether everything was written, so that the output only has to appear, if it has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,9 @@ class Trail:
                 raise UsageError(f"{output}: was begun with {changed}; {_START_OVER}")
         mark = {**state["mark"], "position": Position(**state["mark"]["position"])}
         self.mark = Mark(**mark)
+        self.kept = True
+        if self.mark.done and _has_appeared(output, self.mark.output):
+            return
         for path, size in (
             (partial_of(output), self.mark.output),
             (_named(output, "llmtee-events"), self.mark.gathered),
@@ -152,7 +157,10 @@ class Trail:
                 raise UsageError(
                     f"{path}: is gone or was cut, and cannot be resumed; {_START_OVER}"
                 )
-        self.kept = True
+
+
+def _has_appeared(output: Path, size: int) -> bool:
+    return not partial_of(output).exists() and output.exists() and output.stat().st_size == size
 
 
 def partial_of(output: Path) -> Path:
