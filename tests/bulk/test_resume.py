@@ -309,3 +309,33 @@ def test_a_source_that_is_missing_stays_missing(scattered: Path, tmp_path: Path)
     scattered.with_name("alone.jsonl").unlink(missing_ok=True)
     convert(scattered, tmp_path / "alone.jsonl", target="llmtee", on_error=str)
     assert len(out.read_bytes()) == len((tmp_path / "alone.jsonl").read_bytes())
+
+
+@pytest.mark.parametrize("appeared", [False, True], ids=["before", "after"])
+def test_killed_around_the_moment_in_which_the_output_appears(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, appeared: bool
+) -> None:
+    source, out, bad = tmp_path / "in.jsonl", tmp_path / "out.jsonl", tmp_path / "bad.jsonl"
+    record = b'{"request":{"model":"m","messages":[{"role":"user","content":"%d"}]}}\n'
+    source.write_bytes(b"".join(record % number for number in range(3000)) + b"{\n")
+    options = {"source": "openai-chat", "target": "llmtee", "errors": bad}
+    with monkeypatch.context() as patch:
+        patch.setattr("llmtee.bulk._run.EVERY", 0.0)
+        broken = ("_trail.Trail.remove", "_sink.Output.appear")[not appeared]
+        patch.setattr(f"llmtee.bulk.{broken}", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            convert(source, out, **options)
+    assert out.exists() == appeared
+
+    report = convert(source, out, resume=True, **options)
+
+    assert (report.read, report.failed) == (3000, 1)
+    assert len(out.read_bytes().splitlines()) == 3000
+    assert len(bad.read_bytes().splitlines()) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"in.jsonl", "out.jsonl", "bad.jsonl"}
+
+
+def _killed(one: Any) -> None:
+    if isinstance(one, _trail.Trail):
+        one.store.close()  # which the end of a process does, too
+    raise KeyboardInterrupt
