@@ -135,7 +135,7 @@ def source_of(given: Given, form: str = "auto") -> Source:
         if vendor.read is None:
             why = vendor.no_history or "its API has no way to read back what was written."
             raise UsageError(
-                f"{vendor.title} cannot be read: {why} What llmtee recorded can be sent from its event log "
+                f"{vendor.title} cannot be read: {why.removesuffix('.')}. What llmtee recorded can be sent from its event log "
                 f"(--from {LOG_PREFIX}DIR), and exports from files"
             )
         return VendorSource(config.resolve(given))
