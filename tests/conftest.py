@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis.internal.conjecture import providers
 
 # A change is judged by the same examples every time; `make test-all` goes looking for new ones.
-settings.register_profile("same", deadline=None, max_examples=32, derandomize=True)
+settings.register_profile("same", deadline=None, max_examples=45, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=400)
 profile = os.environ.get("HYPOTHESIS_PROFILE", "same")
 settings.load_profile(profile)

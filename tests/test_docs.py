@@ -79,7 +79,7 @@ def test_python_blocks_run(
 
 SAME_EXAMPLES = """
 from hypothesis import settings
-settings.register_profile("same", deadline=None, max_examples=8, derandomize=True)
+settings.register_profile("same", deadline=None, max_examples=10, derandomize=True)
 settings.load_profile("same")
 """
 

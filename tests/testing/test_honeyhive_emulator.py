@@ -87,7 +87,7 @@ def v1_event(**fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("sessions", ["each", "mixed"])
 @pytest.mark.parametrize("api", ["legacy", "v1"])
 @given(drawn=st.lists(strategies.events(), min_size=1, max_size=3))
-@settings(max_examples=15)
+@settings(max_examples=25)
 def test_any_event_is_taken_and_can_be_read_back(
     server: HoneyHiveEmulator, api: str, sessions: str, drawn: list[Event]
 ) -> None:

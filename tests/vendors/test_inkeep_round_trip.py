@@ -130,10 +130,7 @@ def assert_kept(before: Any, after: Any, path: str = "") -> None:
         for i, (left, right) in enumerate(zip(before, after, strict=True)):
             assert_kept(left, right, f"{path}[{i}]")
     elif path == ".extra":  # a setting, such as project_id, adds a field that is read back
-        for owner, said in before.items():
-            # That the properties came as an empty object is forgotten where something is parked in them now.
-            kept = {key: value for key, value in said.items() if (key, value) != ("properties", {})}
-            assert after.get(owner, {}) == {**after.get(owner, {}), **kept}
+        assert all(after[owner] == {**after[owner], **before[owner]} for owner in before)
     else:
         assert before == after, path
 
@@ -195,7 +192,18 @@ def test_what_is_rendered_is_read_back(conversation: Conversation, settings: Ink
     if wire.body is None:
         return
     [back] = VENDOR.parse(jsontext.loads(jsontext.dumps(wire.body)))
+    if wire.body.get("properties"):
+        conversation = without_empty_properties(conversation)
     assert_kept(*map(without_order_of_results, (conversation, back)))
+
+
+def without_empty_properties(conversation: Conversation) -> Conversation:
+    """Without the hint that the properties came as an empty object, which is not so where something is parked in them."""
+    ours = conversation.extra.get("inkeep", {})
+    if ours.get("properties") != {}:
+        return conversation
+    left = {key: value for key, value in ours.items() if key != "properties"}
+    return conversation.model_copy(update={"extra": {"inkeep": left} if left else {}})
 
 
 def without_order_of_results(conversation: Conversation) -> Conversation:
