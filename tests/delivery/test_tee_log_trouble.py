@@ -172,6 +172,33 @@ def test_a_log_that_began_in_memory_comes_to_its_directory(
     assert sorted(acme.stored_ids()) == sorted([*delivered, *pending, later])
 
 
+def test_the_counters_go_on_while_the_log_moves(
+    acme: Any, exporter: Make, make_tee: Make, call: Call, tmp_path: Path, monkeypatch: Any
+) -> None:
+    parent, moved, may_lead = tmp_path / "parent", threading.Event(), threading.Event()
+    parent.write_text("a file stands in the way")
+    tee = make_tee(exporter(), dir=parent / "log")
+    tee.record(call())
+    assert tee.flush()
+    before = tee.stats()["acme"]
+    acquire = engine.Leadership.acquire
+
+    def late(lock: engine.Leadership) -> bool:
+        moved.set()
+        may_lead.wait()
+        return acquire(lock)
+
+    monkeypatch.setattr(engine.Leadership, "acquire", late)
+    parent.unlink()
+    try:
+        assert moved.wait(60)
+        now = tee.stats()
+    finally:
+        may_lead.set()
+    assert (now.directory, now.delivering) == (parent / "log", False)
+    assert now["acme"].requests == before.requests > 0
+
+
 def test_what_the_directory_holds_already_stays_and_is_delivered_too(
     acme: Any, exporter: Make, upserts: Make, make_tee: Make, call: Call, tmp_path: Path
 ) -> None:

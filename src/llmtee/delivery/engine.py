@@ -111,7 +111,7 @@ class Engine:
 
     def go_on_from(self, other: Engine) -> None:
         """Before `start`: counts on from an engine that was stopped, with the same exporters."""
-        self.bugs, self.duplicates = other.bugs, other.duplicates
+        self.bugs, self.duplicates, self.led = other.bugs, other.duplicates, other.led
         for chain, before in zip(self.chains, other.chains, strict=True):
             chain.go_on_from(before)
 

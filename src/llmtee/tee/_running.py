@@ -60,7 +60,7 @@ class Running:
         self._inbox = Inbox(self._log, memory_events)
         self._engine: Engine | None = None
         self._engine_before: Engine | None = None
-        """Stopped when the log moved."""
+        """Stopped when the log moved, until the next one goes on from it."""
         self._starting, self._closing = threading.RLock(), threading.RLock()
         """Held by whoever starts an engine; by whoever closes, or moves the log from memory to the disk."""
         self._ended = self._hasty = self._left = self._inherited = False
@@ -161,7 +161,10 @@ class Running:
         return self._log.standing(exporter.name for exporter in self._exporters)
 
     def _stats(self) -> Stats:
-        engine = self._engine
+        with (
+            self._starting
+        ):  # while the log moves, the engine that was stopped is the one that knows
+            engine = self._engine or self._engine_before
         chains = (
             {}
             if engine is None or not engine.led
@@ -216,8 +219,9 @@ class Running:
             with self._starting:
                 self._engine_before, self._engine = before, None
             if self._running() is None and before is not None:
-                self._bugs += len(before.bugs)
-                self._engine_before = None
+                with self._starting:
+                    self._bugs += len(before.bugs)
+                    self._engine_before = None
 
     def _move(self, found: SqliteLog) -> None:
         with self._inbox.moving():
