@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeAlias
 
-from llmtee import config, registry
+from llmtee import config, jsontext, registry
 from llmtee.assembly import fit
 from llmtee.errors import RenderError, UnknownName, UsageError
 from llmtee.formats import canonical, records
 from llmtee.model import Item, ModelCall
 from llmtee.privacy import Predicate, Redaction, declined
-from llmtee.spec import ExporterSettings, Format, Vendor, WireItem, outgoing
+from llmtee.spec import ExporterSettings, Format, Request, Vendor, WireItem, outgoing
 
 _BATCH = 1000
 """Items that are packed at a time, so that a long file need not fit into memory."""
@@ -25,6 +25,13 @@ class Written:
 
     value: Any
     items: int = 1
+    request: Request | None = None
+    """Whose body it is: its text is put together of what was written of each item already."""
+
+    @property
+    def text(self) -> bytes:
+        """The value as JSON text."""
+        return jsontext.dumps(self.value) if self.request is None else self.request.content
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,4 +169,4 @@ class _VendorTarget:
                 else:
                     wires.append(wire)
         for request in self.vendor.pack(wires, self.settings, {}):
-            yield Written(request.body, len(request.items))
+            yield Written(request.body, len(request.items), request)

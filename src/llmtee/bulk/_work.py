@@ -239,9 +239,10 @@ class Work:
 
     def _write(self, items: list[Item], origins: list[Origin], result: Result) -> None:
         values: list[Any] = []
+        indented = self.job.indent is not None
         for outcome in self.target(items):
             if isinstance(outcome, Written):
-                values.append(outcome.value)
+                values.append(outcome.value if indented else jsontext.Raw(outcome.text))
                 result.written += outcome.items
             elif isinstance(outcome, Failed):
                 item = items[outcome.position]

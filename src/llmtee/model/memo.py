@@ -22,7 +22,29 @@ _OVERHEAD = 3000
 """Bytes of a message without its text: two models, a dozen empty objects, and the memo's own entry."""
 
 
-class Memo(Generic[V]):
+class _Kept(Generic[V]):
+    """Values by keys, within a bound of bytes: what was not asked for in a while is forgotten.
+
+    Two generations instead of an order of all: what is asked for again moves to the newer one, and the older one is
+    forgotten as a whole.
+    """
+
+    def __init__(self, bound: int) -> None:
+        self._half = bound // 2
+        self._new: dict[bytes, V] = {}
+        self._old: dict[bytes, V] = {}
+        self._size = 0
+
+    def _keep(self, key: bytes, value: V, size: int) -> None:
+        if size > self._half // 8:  # not worth the many that it would push out
+            return
+        if self._size + size > self._half:
+            self._old, self._new, self._size = self._new, {}, 0
+        self._new[key] = value
+        self._size += size
+
+
+class Memo(_Kept[V]):
     """A reader of JSON that remembers what it read, by the JSON, within a bound of bytes.
 
     Cheaper by far than to read a message again, and who holds many events of a session holds its messages once.
@@ -35,12 +57,8 @@ class Memo(Generic[V]):
             read: a value from JSON as ``to_json_value`` leaves it, and its path for errors. What raises is not kept.
             bound: in bytes.
         """
-        self._read, self._half = read, bound // 2
-        # Two generations instead of an order of all: what is asked for again moves to the newer one, and the older
-        # one is forgotten as a whole.
-        self._new: dict[bytes, V] = {}
-        self._old: dict[bytes, V] = {}
-        self._size = 0
+        super().__init__(bound)
+        self._read = read
 
     def __call__(self, raw: Any, path: str) -> V:
         """The value of ``raw``, read now or before."""
@@ -51,14 +69,44 @@ class Memo(Generic[V]):
         found = self._old.get(key)
         if found is None:
             found = self._read(raw, path)
-        size = 2 * len(key) + _OVERHEAD
-        if size > self._half // 8:  # not worth the many that it would push out
-            return found
-        if self._size + size > self._half:
-            self._old, self._new, self._size = self._new, {}, 0
-        self._new[key] = found
-        self._size += size
+        self._keep(key, found, 2 * len(key) + _OVERHEAD)
         return found
+
+
+class Growing(_Kept[tuple[bytes, tuple[V, ...]]]):
+    """A reader of JSON lists, most of which are a list that it has read and what came to its end since.
+
+    It looks at the text of a list once, where `Memo` would look for each of its entries.
+    """
+
+    def __init__(self, read: Callable[[Any, str], V], bound: int = BYTES) -> None:
+        """Prepares; ``read`` as for `Memo`, of one entry."""
+        super().__init__(bound)
+        self._read = read
+
+    def __call__(self, raw: list[Any], path: str) -> tuple[V, ...]:
+        """The values of the entries of ``raw``, read now or before."""
+        start = jsontext.dumps(raw[:_STEM])
+        known = self._new.get(start) or self._old.get(start)
+        text = start if len(raw) <= _STEM else jsontext.dumps(raw)
+        values: tuple[V, ...] = ()
+        # Followed by a comma or by the end, it was one entry after the other and nothing but them.
+        if known is not None and text.startswith(known[0]) and text[len(known[0])] in b",]":
+            values = known[1]
+        if len(values) < len(raw):
+            read, begun = self._read, len(values)
+            more = [read(raw[i], f"{path}[{i}]") for i in range(begun, len(raw))]
+            values = (*values, *more)
+        elif start in self._new:
+            return values
+        stem = text[:-1]
+        held = len(self._new[start][0]) if start in self._new else -len(start) - _OVERHEAD
+        self._keep(start, (stem, values), len(stem) - held)
+        return values
+
+
+_STEM = 2
+"""By how many of its first entries a list is found again: what the system says, and the first question."""
 
 
 class Derived(Generic[K, V]):

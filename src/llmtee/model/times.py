@@ -54,6 +54,11 @@ def from_unix(value: float | Decimal) -> dt.datetime:
             type(value) is int and 0 <= value < _UNITS[0][0]
         ):  # what providers send: no fractions to keep exact
             return _EPOCH + dt.timedelta(seconds=value)
+        if type(value) is float and 1 <= value < _UNITS[0][0]:
+            whole, _, fraction = repr(value).partition(".")
+            if len(fraction) <= 6:  # exact as it stands, and sooner than by way of a Decimal
+                micros = int(fraction.ljust(6, "0"))
+                return _EPOCH + dt.timedelta(seconds=int(whole), microseconds=micros)
         number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
         size = abs(number)
         divisor = next((unit for limit, unit in _UNITS if size < limit), 10**9)

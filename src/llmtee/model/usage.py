@@ -54,13 +54,10 @@ class Usage(Frozen):
         """What cannot be true of these counts; empty when they add up. Nothing is repaired."""
         counts = {name: n for name, n in vars(self).items() if type(n) is int}
         found = [f"{name} is negative" for name, n in counts.items() if n < 0]
-        found += [
-            f"{name} ({part}) exceeds {whole} ({total})"
-            for name, whole in _WHOLES.items()
-            if (part := counts.get(name)) is not None
-            and (total := counts.get(whole)) is not None
-            and part > total
-        ]
+        for name, part in counts.items():
+            whole = _WHOLES.get(name)
+            if whole is not None and (total := counts.get(whole)) is not None and part > total:
+                found.append(f"{name} ({part}) exceeds {whole} ({total})")
         if None not in (self.input_tokens, self.output_tokens, self.total_tokens):
             least = (self.input_tokens or 0) + (self.output_tokens or 0)
             if self.total_tokens != least:

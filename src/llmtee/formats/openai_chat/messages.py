@@ -49,7 +49,7 @@ from llmtee.model import (
     ToolResultPart,
 )
 from llmtee.model._base import made
-from llmtee.model.memo import Derived, Memo
+from llmtee.model.memo import Derived, Growing, Memo
 
 __all__ = [
     "arguments_text",
@@ -83,7 +83,7 @@ def decode_messages(raw: Any, path: str = "messages") -> tuple[Message, ...]:
     Raises:
         InputError: something is not of the shape; the error names its JSON path.
     """
-    return tuple(_known(message, f"{path}[{i}]") for i, message in enumerate(as_list(raw, path)))
+    return _history(as_list(raw, path), path)
 
 
 def decode_message(raw: Any, path: str = "message") -> Message:
@@ -115,7 +115,7 @@ def decode_message(raw: Any, path: str = "message") -> Message:
     return made(Message, role=role, parts=parts, name=name, extra=owned(extra))
 
 
-_known = Memo(decode_message)
+_history = Growing(Memo(decode_message))
 
 
 def _is_plain(raw: Mapping[str, Any]) -> bool:
@@ -213,7 +213,7 @@ def encode_messages(messages: Iterable[Message], *, join: bool = True) -> list[d
     of parts, as requests may hold them.
     """
     if join:
-        return [one for message in messages for one in _plain(message) or _joined(message)]
+        return [one for message in messages for one in _joined(message)]
     encoded = (
         (message, one) for message in messages for one in encode_message(message, join=False)
     )

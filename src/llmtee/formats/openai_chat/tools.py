@@ -25,7 +25,7 @@ from llmtee.model import (
     ToolResultPart,
 )
 from llmtee.model._base import made
-from llmtee.model.memo import Memo
+from llmtee.model.memo import Growing, Memo
 from llmtee.model.snapshot import from_json_text
 
 _KNOWN = ("function", "custom")
@@ -181,10 +181,7 @@ def decode_tools(request: Mapping[str, Any], path: str) -> tuple[ToolDefinition,
     """The tools offered: ``tools``, and ``functions`` of old."""
     tools, functions = join(path, "tools"), join(path, "functions")
     return (
-        *(
-            _known(raw, f"{tools}[{i}]")
-            for i, raw in enumerate(as_list(request.get("tools"), tools))
-        ),
+        *_offered(as_list(request.get("tools"), tools), tools),
         *(
             _definition(
                 as_object(raw, f"{functions}[{i}]"), "function", f"{functions}[{i}]", _LEGACY
@@ -203,7 +200,7 @@ def _decode_tool(raw: Any, path: str) -> ToolDefinition:
     return _definition(rest(raw, "type"), kind, path, {"form": "flat"})
 
 
-_known = Memo(_decode_tool)
+_offered = Growing(Memo(_decode_tool))
 
 
 def _definition(
