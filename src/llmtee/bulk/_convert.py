@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from llmtee.bulk._collecting import seldom_collected
 from llmtee.bulk._input import files_in
 from llmtee.bulk._packing import packing_of
 from llmtee.bulk._run import Run
@@ -23,7 +24,7 @@ from llmtee.privacy import Predicate, Redaction
 from llmtee.spec import ExporterSettings
 
 SESSION_LIMIT = 50_000_000
-"""Bytes of one session's events, as canonical JSON, that are assembled at most."""
+"""Bytes of one session's events, as they were read, that are assembled at most."""
 
 
 def convert(
@@ -71,7 +72,7 @@ def convert(
             Without such a run, it begins at the beginning.
         errors: a file for each record that failed, with its place, the reason and what was there, as JSON Lines.
         max_errors: errors at which the conversion stops.
-        session_limit: bytes of one session's events, as canonical JSON, that are assembled at most: a session has to
+        session_limit: bytes of one session's events, as they were read, that are assembled at most: a session has to
             fit into memory, at five to ten times that. A larger one is an error.
         on_error: called with each error, as it comes.
         on_detect: called with what ``"auto"`` chose and why, once for each format in each source.
@@ -124,7 +125,8 @@ def convert(
             session_limit=session_limit,
             on_progress=on_progress,
         )
-        report = run.run(workers)
+        with seldom_collected():
+            report = run.run(workers)
     except BaseException:
         trail.leave()
         raise

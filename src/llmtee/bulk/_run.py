@@ -7,7 +7,6 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
-from llmtee import jsontext
 from llmtee.bulk._chunks import Position, chunks, size_of
 from llmtee.bulk._pool import Here, Processes, Workers
 from llmtee.bulk._sink import Output
@@ -147,7 +146,7 @@ class Run:
             yield Sessions(last, tuple(found))
 
     def _too_large(self, first: bytes, size: int) -> Failure:
-        session = jsontext.loads(first).get("session")
+        session = self._work.restored(first)[0].session
         reason = (
             f"session {session!r}: its events are {size:,} bytes, and a session is assembled in memory; "
             f"the limit is {self._session_limit:,} bytes, which takes five to ten times that"

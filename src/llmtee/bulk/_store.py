@@ -13,7 +13,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from llmtee.bulk._work import Claims, Gathered
+from llmtee.bulk._spill import Gathered
+from llmtee.bulk._work import Claims
 from llmtee.errors import UsageError
 
 _SCHEMA = """

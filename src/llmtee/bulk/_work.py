@@ -15,11 +15,11 @@ from llmtee.bulk._identity import Claim, claim, renamed
 from llmtee.bulk._input import of_objects, reading_of
 from llmtee.bulk._packing import joined, packed
 from llmtee.bulk._records import Raw, of_cut, of_line
+from llmtee.bulk._spill import Gathered, Text, gathered, restored
 from llmtee.bulk._target import Failed, Written, target_of
 from llmtee.bulk.tables import TableMapping
 from llmtee.decoders import Choice, Decoder, Detection, placed
 from llmtee.errors import InputError, LlmteeError
-from llmtee.formats import canonical
 from llmtee.model import Conversation, Item
 from llmtee.model.snapshot import to_json_value
 from llmtee.privacy import Predicate, Redaction
@@ -90,17 +90,8 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """An item that waits for the others of its session."""
-
-    key: str
-    data: bytes
-    """Its canonical JSON."""
-
-
-@dataclass(frozen=True, slots=True)
 class Sessions:
-    """Some sessions of those that were gathered, each as the canonical JSON of its items."""
+    """Some sessions of those that were gathered, each with its items as they waited."""
 
     last: int
     """Number of the last one."""
@@ -136,9 +127,13 @@ class Items:
     items: list[Item] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
     claims: Claims = field(default_factory=lambda: array("q"))
+    texts: dict[int, Text] = field(default_factory=dict)
+    """By position, of those that can wait as they stood."""
 
-    def add(self, item: Item, origin: Origin, claimed: Claim | None) -> None:
+    def add(self, item: Item, origin: Origin, claimed: Claim | None, text: Text | None) -> None:
         """Takes the next item."""
+        if text is not None:
+            self.texts[len(self.items)] = text
         if claimed is not None:
             self.claims.extend((len(self.items), claimed.key, claimed.content))
         self.items.append(item)
@@ -183,11 +178,15 @@ class Work:
     def finish(self, found: Items, resolve: Resolve, result: Result) -> Result:
         """What is to be done with items once they are read."""
         items = found.items
-        for position, ordinal in resolve(found.claims).items():
+        ordinals = resolve(found.claims)
+        for position, ordinal in ordinals.items():
             items[position] = renamed(items[position], ordinal)
         result.read += len(items)
         if self.job.gather:
-            result.gathered += [_gathered(item) for item in items]
+            result.gathered += [
+                gathered(item, found.texts.get(i), ordinals.get(i, 0))
+                for i, item in enumerate(items)
+            ]
         else:
             self._write(items, found.origins, result)
         return result
@@ -197,9 +196,20 @@ class Work:
         result = Result()
         if sessions.refused is not None:
             result.failures.append(sessions.refused)
-        items = [made for one in sessions.records for made in _assembled(one)]
+        items = [made for one in sessions.records for made in self._assembled(one)]
         self._write(items, [Origin(session=item.session) for item in items], result)
         return result
+
+    def restored(self, data: bytes) -> list[Item]:
+        """An item that was gathered, in a list."""
+        return restored(data, self._choose_objects())
+
+    def _assembled(self, records: Sequence[bytes]) -> Iterator[Item]:
+        """The conversations of what was gathered under one key."""
+        items = [item for data in records for item in self.restored(data)]
+        events = [item for item in items if not isinstance(item, Conversation)]
+        yield from (item for item in items if isinstance(item, Conversation))
+        yield from assemble(events)
 
     def _decode(self, segment: Segment, found: Items, result: Result) -> None:
         choose = segment.choose if isinstance(segment, Rows) else self._choose_objects()
@@ -222,9 +232,20 @@ class Work:
             if how.traces is not None and parts:
                 result.held.append(Held(self._owner(how.traces, detection), parts))
             origin = Origin(segment.name, raw.line, raw.path or None)
+            alone = self.job.gather and len(items) == 1 and how.traces is None
+            kept = self._text(raw, text, detection) if alone else None
             for item in items:
                 claimed = claim(item, raw.value, single=how.single, scope=segment.source)
-                found.add(item, origin, claimed)
+                found.add(item, origin, claimed, kept)
+
+    def _text(self, raw: Raw, text: bytes | None, detection: Detection | None) -> Text | None:
+        """What an item can be read from again. The mapping goes before the format, which it may name."""
+        if text is None or not isinstance(raw.value, dict):
+            return None
+        mapping = self.reading.mapping
+        if mapping is not None and mapping.columns:
+            return Text(text, "")
+        return Text(text, (self.reading.format or "") if detection is None else detection.format)
 
     def _owner(self, traces: Traces, detection: Detection | None) -> str | Traces:
         name = self.reading.format if detection is None else detection.format
@@ -294,21 +315,3 @@ def _split(data: bytes) -> list[bytes]:
 
 def _origin_of(error: InputError) -> Origin:
     return Origin(error.source, error.line, error.path)
-
-
-def _gathered(item: Item) -> Gathered:
-    if isinstance(item, Conversation):
-        key = f"conversation\x1f{item.id}"
-    elif item.session is not None:
-        key = f"session\x1f{item.session}"
-    else:
-        key = f"event\x1f{item.id}"
-    return Gathered(key, jsontext.dumps(item.to_json()))
-
-
-def _assembled(records: Sequence[bytes]) -> Iterator[Item]:
-    """The conversations of what was gathered under one key."""
-    items = [item for data in records for item in canonical.decode(jsontext.loads(data))]
-    events = [item for item in items if not isinstance(item, Conversation)]
-    yield from (item for item in items if isinstance(item, Conversation))
-    yield from assemble(events)

@@ -7,6 +7,7 @@ import pickle
 import traceback
 from multiprocessing.connection import Connection
 
+from llmtee.bulk._collecting import seldom_collected
 from llmtee.bulk._work import Claims, Work
 
 
@@ -18,6 +19,7 @@ def main(descriptor: int) -> None:
     """
     with (
         Connection(descriptor) as line,
+        seldom_collected(),
         contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError),
     ):
         _serve(line)
