@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -23,13 +23,18 @@ BEGIN, BETWEEN, END, EMPTY = b"[\n", b",\n", b"\n]\n", b"[]\n"
 def joined(values: Iterable[Any], indent: int | None) -> bytes:
     """Records as JSON Lines; with ``indent`` as entries of a list, without what stands around them."""
     if indent is None:
-        return b"".join([jsontext.dumps(value) + b"\n" for value in values])
+        return lined([jsontext.dumps(value) for value in values])
     margin = " " * indent
     entries = []
     for value in values:
         text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
         entries.append("".join(margin + line for line in text.splitlines(keepends=True)))
     return BETWEEN.join(entry.encode() for entry in entries)
+
+
+def lined(texts: Sequence[bytes]) -> bytes:
+    """Records in JSON as JSON Lines."""
+    return b"\n".join([*texts, b""])
 
 
 def packing_of(destination: object) -> str:

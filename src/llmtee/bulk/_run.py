@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -15,7 +14,7 @@ from llmtee.bulk._store import Groups, Ordinals
 from llmtee.bulk._tally import Progress, Report, Tally
 from llmtee.bulk._traces import OpenTraces
 from llmtee.bulk._trail import Mark, Trail
-from llmtee.bulk._work import Failure, Items, Origin, Result, Sessions, Work
+from llmtee.bulk._work import Failure, Origin, Result, Sessions, Work
 from llmtee.errors import ConversionStopped, InputError
 from llmtee.model import Item
 
@@ -170,8 +169,7 @@ class Run:
         """Events of traces, which come with ids of their own."""
         rest = iter(items)
         while batch := list(islice(rest, _JOINED)):
-            found = Items(batch, [Origin(session=item.session) for item in batch], array("q"))
-            self._take(self._work.finish(found, lambda _: {}, Result()))
+            self._take(self._work.of_traces(batch))
 
     def _tell(self, phase: str, done: int, total: int | None) -> None:
         if self._on_progress is not None:

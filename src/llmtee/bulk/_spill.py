@@ -23,6 +23,10 @@ class Text:
     format: str
     """What reads it; empty for the mapping of the conversion."""
 
+    def waiting(self, ordinal: int) -> bytes:
+        """The item as it waits; ``ordinal`` is its own among those that claim the same."""
+        return b"%d %b\n%b" % (ordinal, self.format.encode(), self.content)
+
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
@@ -48,7 +52,7 @@ def gathered(item: Item, text: Text | None, ordinal: int) -> Gathered:
         key = f"event\x1f{item.id}"
     if text is None:
         return Gathered(key, jsontext.dumps(item.to_json()))
-    return Gathered(key, b"%d %b\n%b" % (ordinal, text.format.encode(), text.content))
+    return Gathered(key, text.waiting(ordinal))
 
 
 def restored(data: bytes, mapped: Choice) -> list[Item]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from llmtee import config, jsontext, registry
 from llmtee.assembly import fit
@@ -46,12 +46,24 @@ class Failed:
     """An item without a valid shape at the target."""
 
     error: RenderError
-    position: int
-    """Of the item among those that were given."""
+    session: str | None
+    """Of the item."""
 
 
-Outcome: TypeAlias = Written | Skipped | Failed
-Target: TypeAlias = Callable[[Iterable[Item]], Iterator[Outcome]]
+Part: TypeAlias = WireItem | Written
+"""What a record is made of, or one that holds an item by itself."""
+Prepared: TypeAlias = Part | Skipped | Failed
+"""What becomes of an item, or of a part of it."""
+
+
+class Target(Protocol):
+    """What turns items into records, in two steps: an item is looked at while all of it is at hand, and then let go."""
+
+    def prepare(self, item: Item) -> list[Prepared]:
+        """What becomes of an item."""
+
+    def pack(self, parts: Iterable[Part]) -> Iterator[Written]:
+        """The records of what was prepared."""
 
 
 def target_of(
@@ -96,7 +108,7 @@ def takes_conversations(name: str | ExporterSettings) -> bool:
 
 def _format_target(name: str) -> Target:
     if name == canonical.NAME:
-        return _canonical
+        return _Canonical()
     if name not in registry.format_names():
         known = (*registry.vendor_names(), *registry.format_names())
         raise UnknownName("vendor or format", name, known)
@@ -106,27 +118,40 @@ def _format_target(name: str) -> Target:
     return _FormatTarget(form)
 
 
-def _canonical(items: Iterable[Item]) -> Iterator[Outcome]:
-    return (Written(item.to_json()) for item in items)
+class _Alone:
+    """A target whose records hold one item each."""
+
+    def pack(self, parts: Iterable[Part]) -> Iterator[Written]:
+        """What was prepared."""
+        return (part for part in parts if isinstance(part, Written))
+
+
+class _Canonical(_Alone):
+    """Canonical JSON."""
+
+    def prepare(self, item: Item) -> list[Prepared]:
+        """The item itself."""
+        return [Written(item.to_json())]
 
 
 @dataclass(frozen=True, slots=True)
-class _FormatTarget:
+class _FormatTarget(_Alone):
     """Records of a provider's format, with what holds beside request and response."""
 
     form: Format
 
-    def __call__(self, items: Iterable[Item]) -> Iterator[Outcome]:
-        for item in items:
-            for event in fit([item], "event"):
-                if isinstance(event, ModelCall) and self.form.encode is not None:
-                    yield Written({**records.envelope(event), **self.form.encode(event)})
-                else:
-                    yield Skipped(f"{self.form.name} has no place for a {event.kind}")
+    def prepare(self, item: Item) -> list[Prepared]:
+        """A record of each call."""
+        return [self._record(event) for event in fit([item], "event")]
+
+    def _record(self, event: Item) -> Prepared:
+        if isinstance(event, ModelCall) and self.form.encode is not None:
+            return Written({**records.envelope(event), **self.form.encode(event)})
+        return Skipped(f"{self.form.name} has no place for a {event.kind}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Leaving:
+class _Leaving(_Alone):
     """A format's records, of the items that may leave and as they may leave."""
 
     target: Target
@@ -134,13 +159,12 @@ class _Leaving:
     sample: float
     redact: Redaction | None
 
-    def __call__(self, items: Iterable[Item]) -> Iterator[Outcome]:
-        for item in items:
-            reason = declined(item, self.where, self.sample)
-            if reason is not None:
-                yield Skipped(reason)
-            else:
-                yield from self.target([item if self.redact is None else self.redact.item(item)[0]])
+    def prepare(self, item: Item) -> list[Prepared]:
+        """The records of an item."""
+        reason = declined(item, self.where, self.sample)
+        if reason is not None:
+            return [Skipped(reason)]
+        return self.target.prepare(item if self.redact is None else self.redact.item(item)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,23 +174,23 @@ class _VendorTarget:
     vendor: Vendor[Any]
     settings: ExporterSettings
 
-    def __call__(self, items: Iterable[Item]) -> Iterator[Outcome]:
-        source = enumerate(items)
-        while batch := list(islice(source, _BATCH)):
-            yield from self._batch(batch)
+    def prepare(self, item: Item) -> list[Prepared]:
+        """An item as the vendor has it, with its text: it is read here anyway."""
+        return [self._one(fitted) for fitted in fit([item], self.vendor.grain)]
 
-    def _batch(self, items: list[tuple[int, Item]]) -> Iterator[Outcome]:
-        wires: list[WireItem] = []
-        for position, item in items:
-            for fitted in fit([item], self.vendor.grain):
-                try:
-                    wire = outgoing(self.vendor, fitted, self.settings).wire
-                except RenderError as error:
-                    yield Failed(error, position)
-                    continue
-                if wire.body is None:
-                    yield Skipped(wire.skip or "no reason given")
-                else:
-                    wires.append(wire)
-        for request in self.vendor.pack(wires, self.settings, {}):
-            yield Written(request.body, len(request.items), request)
+    def pack(self, parts: Iterable[Part]) -> Iterator[Written]:
+        """The bodies, of so many items at a time that a long file need not fit into memory."""
+        wires = (part for part in parts if isinstance(part, WireItem))
+        while batch := list(islice(wires, _BATCH)):
+            for request in self.vendor.pack(batch, self.settings, {}):
+                yield Written(request.body, len(request.items), request)
+
+    def _one(self, item: Item) -> Prepared:
+        try:
+            wire = outgoing(self.vendor, item, self.settings).wire
+        except RenderError as error:
+            return Failed(error, item.session)
+        if wire.body is None:
+            return Skipped(wire.skip or "no reason given")
+        wire.content  # noqa: B018 - it is kept
+        return wire

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from llmtee import jsontext, registry
 from llmtee.assembly import assemble
 from llmtee.bulk._chunks import Chunk, Entries, Lines, Rows, Segment
-from llmtee.bulk._identity import Claim, claim, renamed
+from llmtee.bulk._identity import claim, renamed
 from llmtee.bulk._input import of_objects, reading_of
-from llmtee.bulk._packing import joined, packed
+from llmtee.bulk._packing import joined, lined, packed
 from llmtee.bulk._records import Raw, of_cut, of_line
 from llmtee.bulk._spill import Gathered, Text, gathered, restored
-from llmtee.bulk._target import Failed, Written, target_of
+from llmtee.bulk._target import Failed, Part, Prepared, Skipped, target_of
 from llmtee.bulk.tables import TableMapping
 from llmtee.decoders import Choice, Decoder, Detection, placed
 from llmtee.errors import InputError, LlmteeError
@@ -120,24 +120,14 @@ class Result:
     gathered: list[Gathered] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Items:
-    """Items with where each comes from."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An item that was read, and what becomes of it unless somebody before claimed the same."""
 
-    items: list[Item] = field(default_factory=list)
-    origins: list[Origin] = field(default_factory=list)
-    claims: Claims = field(default_factory=lambda: array("q"))
-    texts: dict[int, Text] = field(default_factory=dict)
-    """By position, of those that can wait as they stood."""
-
-    def add(self, item: Item, origin: Origin, claimed: Claim | None, text: Text | None) -> None:
-        """Takes the next item."""
-        if text is not None:
-            self.texts[len(self.items)] = text
-        if claimed is not None:
-            self.claims.extend((len(self.items), claimed.key, claimed.content))
-        self.items.append(item)
-        self.origins.append(origin)
+    origin: Origin
+    again: Text | Item
+    """What it can be read from again, so that it need not be kept; or itself."""
+    prepared: Gathered | list[Prepared]
 
 
 class Work:
@@ -164,40 +154,72 @@ class Work:
     def _chunk(self, chunk: Chunk, resolve: Resolve) -> Result:
         """Decodes the lines of a chunk, and renders them or prepares them to be gathered."""
         result = Result()
-        found = Items()
+        found: list[Found] = []
+        claims: Claims = array("q")
         for segment in chunk.segments:
-            self._decode(segment, found, result)
+            self._decode(segment, found, claims, result)
         result.failures += [Failure(error, _origin_of(error)) for error in chunk.errors]
-        self.finish(found, resolve, result)
+        for position, ordinal in resolve(claims).items():
+            found[position] = self._renamed(found[position], ordinal)
+        self._finish(found, result)
         order = {segment.name: number for number, segment in enumerate(chunk.segments)}
         result.failures.sort(
             key=lambda one: (order.get(one.origin.source or "", len(order)), one.origin.line or 0)
         )
         return result
 
-    def finish(self, found: Items, resolve: Resolve, result: Result) -> Result:
-        """What is to be done with items once they are read."""
-        items = found.items
-        ordinals = resolve(found.claims)
-        for position, ordinal in ordinals.items():
-            items[position] = renamed(items[position], ordinal)
-        result.read += len(items)
-        if self.job.gather:
-            result.gathered += [
-                gathered(item, found.texts.get(i), ordinals.get(i, 0))
-                for i, item in enumerate(items)
-            ]
-        else:
-            self._write(items, found.origins, result)
+    def of_traces(self, items: Iterable[Item]) -> Result:
+        """What is to be done with events of joined traces, which come with ids of their own."""
+        result = Result()
+        self._finish([self._found(one, Origin(session=one.session)) for one in items], result)
         return result
+
+    def _found(
+        self, item: Item, origin: Origin, text: Text | None = None, ordinal: int = 0
+    ) -> Found:
+        # While all of it is at hand: to come back to it later costs as much again.
+        prepared = gathered(item, text, ordinal) if self.job.gather else self.target.prepare(item)
+        return Found(origin, item if text is None else text, prepared)
+
+    def _renamed(self, found: Found, ordinal: int) -> Found:
+        """The same under the id of its ordinal."""
+        if isinstance(found.again, Text):
+            [item] = self.restored(found.again.waiting(ordinal))
+            return self._found(item, found.origin, found.again, ordinal)
+        return self._found(renamed(found.again, ordinal), found.origin)
+
+    def _finish(self, found: Sequence[Found], result: Result) -> None:
+        result.read += len(found)
+        parts: list[Part] = []
+        for one in found:
+            if isinstance(one.prepared, Gathered):
+                result.gathered.append(one.prepared)
+            else:
+                parts += self._parts(one.prepared, one.origin, result)
+        self._write(parts, result)
+
+    def _parts(self, prepared: list[Prepared], origin: Origin, result: Result) -> Iterator[Part]:
+        """What is to be written; the rest is told."""
+        for one in prepared:
+            if isinstance(one, Failed):
+                place = replace(origin, session=one.session)
+                result.failures.append(Failure(one.error, place))
+            elif isinstance(one, Skipped):
+                result.skipped[one.reason] += 1
+            else:
+                yield one
 
     def _sessions(self, sessions: Sessions) -> Result:
         """Assembles and renders sessions, in order."""
         result = Result()
         if sessions.refused is not None:
             result.failures.append(sessions.refused)
-        items = [made for one in sessions.records for made in self._assembled(one)]
-        self._write(items, [Origin(session=item.session) for item in items], result)
+        parts: list[Part] = []
+        for one in sessions.records:
+            for item in self._assembled(one):
+                origin = Origin(session=item.session)
+                parts += self._parts(self.target.prepare(item), origin, result)
+        self._write(parts, result)
         return result
 
     def restored(self, data: bytes) -> list[Item]:
@@ -211,7 +233,7 @@ class Work:
         yield from (item for item in items if isinstance(item, Conversation))
         yield from assemble(events)
 
-    def _decode(self, segment: Segment, found: Items, result: Result) -> None:
+    def _decode(self, segment: Segment, found: list[Found], claims: Claims, result: Result) -> None:
         choose = segment.choose if isinstance(segment, Rows) else self._choose_objects()
         told: set[str] = set()
         for raw, text in _raws(segment):
@@ -232,11 +254,13 @@ class Work:
             if how.traces is not None and parts:
                 result.held.append(Held(self._owner(how.traces, detection), parts))
             origin = Origin(segment.name, raw.line, raw.path or None)
-            alone = self.job.gather and len(items) == 1 and how.traces is None
+            alone = len(items) == 1 and how.traces is None
             kept = self._text(raw, text, detection) if alone else None
             for item in items:
                 claimed = claim(item, raw.value, single=how.single, scope=segment.source)
-                found.add(item, origin, claimed, kept)
+                if claimed is not None:
+                    claims.extend((len(found), claimed.key, claimed.content))
+                found.append(self._found(item, origin, kept))
 
     def _text(self, raw: Raw, text: bytes | None, detection: Detection | None) -> Text | None:
         """What an item can be read from again. The mapping goes before the format, which it may name."""
@@ -258,22 +282,15 @@ class Work:
             self._objects = of_objects(self.reading)
         return self._objects
 
-    def _write(self, items: list[Item], origins: list[Origin], result: Result) -> None:
-        values: list[Any] = []
-        indented = self.job.indent is not None
-        for outcome in self.target(items):
-            if isinstance(outcome, Written):
-                values.append(outcome.value if indented else jsontext.Raw(outcome.text))
-                result.written += outcome.items
-            elif isinstance(outcome, Failed):
-                item = items[outcome.position]
-                result.failures.append(
-                    Failure(outcome.error, replace(origins[outcome.position], session=item.session))
-                )
-            else:
-                result.skipped[outcome.reason] += 1
-        result.records += len(values)
-        result.output += packed(joined(values, self.job.indent), self.job.packing)
+    def _write(self, parts: list[Part], result: Result) -> None:
+        written = list(self.target.pack(parts))
+        result.records += len(written)
+        result.written += sum(one.items for one in written)
+        if self.job.indent is None:
+            text = lined([one.text for one in written])
+        else:
+            text = joined([one.value for one in written], self.job.indent)
+        result.output += packed(text, self.job.packing)
 
 
 def _read(how: Decoder, value: Any) -> tuple[list[Item], list[tuple[str | None, Any]]]:

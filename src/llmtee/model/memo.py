@@ -82,31 +82,34 @@ class Growing(_Kept[tuple[bytes, tuple[V, ...]]]):
     def __init__(self, read: Callable[[Any, str], V], bound: int = BYTES) -> None:
         """Prepares; ``read`` as for `Memo`, of one entry."""
         super().__init__(bound)
-        self._read = read
+        self._read, self._memo = read, Memo(read, bound)
 
     def __call__(self, raw: list[Any], path: str) -> tuple[V, ...]:
         """The values of the entries of ``raw``, read now or before."""
-        start = jsontext.dumps(raw[:_STEM])
-        known = self._new.get(start) or self._old.get(start)
-        text = start if len(raw) <= _STEM else jsontext.dumps(raw)
+        start = jsontext.dumps(raw[:_START])
+        text = start if len(raw) <= _START else jsontext.dumps(raw)
+        newer = self._new.get(start)
+        known = newer or self._old.get(start)
         values: tuple[V, ...] = ()
         # Followed by a comma or by the end, it was one entry after the other and nothing but them.
         if known is not None and text.startswith(known[0]) and text[len(known[0])] in b",]":
             values = known[1]
-        if len(values) < len(raw):
-            read, begun = self._read, len(values)
-            more = [read(raw[i], f"{path}[{i}]") for i in range(begun, len(raw))]
-            values = (*values, *more)
-        elif start in self._new:
+        count, begun = len(raw), len(values)
+        if begun == count and newer is not None:
             return values
-        stem = text[:-1]
-        held = len(self._new[start][0]) if start in self._new else -len(start) - _OVERHEAD
-        self._keep(start, (stem, values), len(stem) - held)
+        if begun < count:
+            # A few came to the end. Where they are many, the list was cut at its beginning: its entries come back.
+            read = self._read if count - begun <= _FEW else self._memo
+            more = [read(raw[i], f"{path}[{i}]") for i in range(begun, count)]
+            values = (*values, *more)
+        before = -len(start) - _OVERHEAD if newer is None else len(newer[0])
+        self._keep(start, (text[:-1], values), len(text) - before)
         return values
 
 
-_STEM = 2
+_START = 2
 """By how many of its first entries a list is found again: what the system says, and the first question."""
+_FEW = 6
 
 
 class Derived(Generic[K, V]):

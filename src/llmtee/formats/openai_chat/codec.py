@@ -104,13 +104,14 @@ def decode_record(raw: Any) -> ModelCall:
 
     provider = record.provider or provider_of(asked.get("model") or answered.get("response_model"))
     fields: dict[str, Any] = {**asked, **answered, **given, "provider": provider}
-    flags = (*given.get("flags", ()), *answered.get("flags", ()))
-    fields["flags"] = tuple(dict.fromkeys(flags))
+    if "flags" in fields:
+        flags = (*given.get("flags", ()), *answered.get("flags", ()))
+        fields["flags"] = tuple(dict.fromkeys(flags))
     fields["id"] = record.event_id(NAME, response_id)
     if response_id:
         ids = given.get("source_ids", {})
         fields["source_ids"] = {provider or NAME: response_id, **ids}
-    if created is not None and not {"started_at", "ended_at"} & given.keys():
+    if created is not None and "started_at" not in given and "ended_at" not in given:
         fields["started_at"] = created
     user = asked.get("parameters", {}).get("user")
     if "person" not in given and isinstance(user, str) and user:
@@ -195,7 +196,7 @@ def _decode_response(raw: Any, path: str) -> dict[str, Any]:
         "usage": usage,
         "cost": decode_cost(response.get("usage"), join(path, "usage.cost")),
         "error": error,
-        "flags": _usage_flags(usage),
+        "flags": _usage_flags(usage) or None,
         "ours": {"response": beside} if beside or answered_nothing else {},
     }
     return {key: value for key, value in fields.items() if value is not None}

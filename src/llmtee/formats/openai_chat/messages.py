@@ -49,7 +49,7 @@ from llmtee.model import (
     ToolResultPart,
 )
 from llmtee.model._base import made
-from llmtee.model.memo import Derived, Growing, Memo
+from llmtee.model.memo import Derived, Growing
 
 __all__ = [
     "arguments_text",
@@ -115,7 +115,7 @@ def decode_message(raw: Any, path: str = "message") -> Message:
     return made(Message, role=role, parts=parts, name=name, extra=owned(extra))
 
 
-_history = Growing(Memo(decode_message))
+_history = Growing(decode_message)
 
 
 def _is_plain(raw: Mapping[str, Any]) -> bool:
