@@ -51,7 +51,7 @@ class _Slot:
     task: Any
     claims: Claims | None = None
     result: Result | None = None
-    worker: _Worker | None = None
+    waiting: _Worker | None = None
     """Who waits for the ordinals."""
     resolved: bool = False
 
@@ -61,12 +61,16 @@ class Processes:
 
     They import llmtee and nothing of the caller's ``__main__``, so that a script needs no guard and a notebook works.
 
+    What a task claims is resolved in order, and hardly ever changes anything: so nobody waits for that, and a task for
+    which it does is done again. From then on each waits, since such an input is likely to hold more of it.
+
     Raises:
         UsageError: the job cannot be given to another process.
     """
 
     def __init__(self, work: Work, count: int) -> None:
-        self._here, self._job, self._count = Here(work), _travelling(work.job), count
+        self._work, self._job, self._count = work, _travelling(work.job), count
+        self._patient = False
         self._idle: list[_Worker] = []
         self._busy: dict[Connection, tuple[_Worker, _Slot | None]] = {}
 
@@ -77,10 +81,10 @@ class Processes:
         slots: deque[_Slot] = deque()
         while slots or following is not None:
             if following is not None and not following.travels and not slots:
-                yield from self._here.results([following], resolve)
+                yield from Here(self._work).results([following], resolve)
                 following = next(rest, None)
                 continue
-            while _may_go(following) and self._idle and len(slots) <= self._count:
+            while _may_go(following) and self._idle and len(slots) <= 2 * self._count:
                 slots.append(self._given(following))
                 following = next(rest, None)
             if _may_go(following) and not self._idle and len(self._busy) < self._count:
@@ -92,10 +96,7 @@ class Processes:
                 if slot.claims is None and slot.result is None:
                     break  # those after it have to wait for what it claims
                 if not slot.resolved:
-                    ordinals = resolve(array("q") if slot.claims is None else slot.claims)
-                    slot.resolved = True
-                    if slot.worker is not None:
-                        slot.worker.send(ordinals)
+                    self._resolve(slot, resolve)
             while slots and (result := slots[0].result) is not None:
                 yield slots.popleft().task, result
 
@@ -108,8 +109,17 @@ class Processes:
     def _given(self, task: Any) -> _Slot:
         worker, slot = self._idle.pop(), _Slot(task)
         self._busy[worker.connection] = (worker, slot)
-        worker.send(task)
+        worker.send((task, self._patient))
         return slot
+
+    def _resolve(self, slot: _Slot, resolve: Resolve) -> None:
+        ordinals = resolve(array("q") if slot.claims is None else slot.claims)
+        slot.resolved = True
+        if slot.waiting is not None:
+            slot.waiting.send(ordinals)
+        elif ordinals:
+            slot.result = self._work.do(slot.task, lambda _: ordinals)
+            self._patient = True
 
     def _hear(self) -> None:
         """Takes what the processes have to say; waits until one has."""
@@ -117,9 +127,11 @@ class Processes:
             worker, slot = self._busy[connection]  # type: ignore[index]
             match worker.receive():
                 case ("claims", data) if slot is not None:
-                    slot.claims, slot.worker = array("q", data), worker
-                case ("result", result) if slot is not None:
+                    slot.claims, slot.waiting = array("q", data), worker
+                case ("result", (result, claims)) if slot is not None:
                     slot.result = result
+                    if slot.claims is None:
+                        slot.claims = array("q", claims)
                     self._rest(worker)
                 case ("ready", _):
                     self._rest(worker)

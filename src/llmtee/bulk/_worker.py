@@ -34,18 +34,22 @@ def _serve(line: Connection) -> None:
         line.send(("refused", f"{type(error).__name__}: {error}"))
         return
 
-    def resolve(claims: Claims) -> dict[int, int]:
-        if not claims:
-            return {}
-        line.send(("claims", claims.tobytes()))
-        answer: dict[int, int] = line.recv()
-        return answer
-
     line.send(("ready", None))
     while True:
-        task = line.recv()
+        task, patient = line.recv()
+        claimed = b""
+
+        def resolve(claims: Claims, patient: bool = patient) -> dict[int, int]:
+            nonlocal claimed
+            claimed = claims.tobytes()
+            if not claimed or not patient:
+                return {}
+            line.send(("claims", claimed))
+            answer: dict[int, int] = line.recv()
+            return answer
+
         try:
-            line.send(("result", work.do(task, resolve)))
+            line.send(("result", (work.do(task, resolve), claimed)))
         except (EOFError, OSError):
             raise
         except Exception:  # noqa: BLE001 - told where somebody sees it

@@ -15,7 +15,7 @@ from llmtee import jsontext
 K = TypeVar("K")
 V = TypeVar("V")
 
-BYTES = 16 * 2**20
+BYTES = 32 * 2**20
 """What a memo may hold, by a generous estimate of what a value and its key take."""
 
 _OVERHEAD = 3000
@@ -80,9 +80,9 @@ class Growing(_Kept[tuple[bytes, tuple[V, ...]]]):
     """
 
     def __init__(self, read: Callable[[Any, str], V], bound: int = BYTES) -> None:
-        """Prepares; ``read`` as for `Memo`, of one entry."""
-        super().__init__(bound)
-        self._read, self._memo = read, Memo(read, bound)
+        """Prepares; arguments as for `Memo`, ``read`` of one entry."""
+        super().__init__(bound - bound // 4)
+        self._read, self._memo = read, Memo(read, bound // 4)
 
     def __call__(self, raw: list[Any], path: str) -> tuple[V, ...]:
         """The values of the entries of ``raw``, read now or before."""
@@ -102,9 +102,14 @@ class Growing(_Kept[tuple[bytes, tuple[V, ...]]]):
             read = self._read if count - begun <= _FEW else self._memo
             more = [read(raw[i], f"{path}[{i}]") for i in range(begun, count)]
             values = (*values, *more)
-        before = -len(start) - _OVERHEAD if newer is None else len(newer[0])
-        self._keep(start, (text[:-1], values), len(text) - before)
+        before = 0 if newer is None else _size(*newer)
+        known = text[:-1], values
+        self._keep(start, known, _size(*known) - before)
         return values
+
+
+def _size(text: bytes, values: tuple[Any, ...]) -> int:
+    return 2 * len(text) + _OVERHEAD * (1 + len(values))
 
 
 _START = 2

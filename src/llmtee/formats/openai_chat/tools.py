@@ -25,7 +25,7 @@ from llmtee.model import (
     ToolResultPart,
 )
 from llmtee.model._base import made
-from llmtee.model.memo import Growing
+from llmtee.model.memo import BYTES, Growing
 from llmtee.model.snapshot import from_json_text
 
 _KNOWN = ("function", "custom")
@@ -200,7 +200,7 @@ def _decode_tool(raw: Any, path: str) -> ToolDefinition:
     return _definition(rest(raw, "type"), kind, path, {"form": "flat"})
 
 
-_offered = Growing(_decode_tool)
+_offered = Growing(_decode_tool, BYTES // 16)  # an application has a few sets of tools
 
 
 def _definition(
