@@ -10,6 +10,9 @@ STAMP := $(VENV)/.installed
 BENCH := .venv-bench
 BENCH_STAMP := $(BENCH)/.installed
 
+# The tests start hundreds of processes, and each would compile everything anew: write bytecode, whatever the shell says.
+test test-all: export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: demo test test-all check bench format generate clean help
 
 help: ## what there is to make
