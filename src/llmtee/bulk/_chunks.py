@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -88,6 +88,11 @@ class Chunk:
     def travels(self) -> bool:
         """Whether another process can be given it."""
         return not any(isinstance(segment, Rows) for segment in self.segments)
+
+    @property
+    def emptied(self) -> Chunk:
+        """Its place without what is in it, once that is worked on."""
+        return replace(self, segments=())
 
 
 def chunks(

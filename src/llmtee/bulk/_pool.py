@@ -97,6 +97,8 @@ class Processes:
                     break  # those after it have to wait for what it claims
                 if not slot.resolved:
                     self._resolve(slot, resolve)
+                if slot.result is not None:
+                    slot.task = slot.task.emptied
             while slots and (result := slots[0].result) is not None:
                 yield slots.popleft().task, result
 

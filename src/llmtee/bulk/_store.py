@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS sessions (number INTEGER PRIMARY KEY, key BLOB NOT NU
 CREATE TABLE IF NOT EXISTS items (session INTEGER NOT NULL, at INTEGER NOT NULL, size INTEGER NOT NULL);
 """
 _TABLES = ("state", "claims", "variants", "sessions", "items")
-_CACHE = 16_000
+_CACHE = 8_000
 """KB that SQLite may hold."""
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from llmtee import jsontext, registry
-from llmtee.assembly import assemble
+from llmtee.assembly import Session
 from llmtee.bulk._chunks import Chunk, Entries, Lines, Rows, Segment
 from llmtee.bulk._identity import claim, renamed
 from llmtee.bulk._input import of_objects, reading_of
@@ -103,6 +103,11 @@ class Sessions:
     def travels(self) -> bool:
         """Whether another process can be given it."""
         return True
+
+    @property
+    def emptied(self) -> Sessions:
+        """Their place without what is in them, once that is worked on."""
+        return replace(self, records=())
 
 
 @dataclass(slots=True)
@@ -228,10 +233,19 @@ class Work:
 
     def _assembled(self, records: Sequence[bytes]) -> Iterator[Item]:
         """The conversations of what was gathered under one key."""
-        items = [item for data in records for item in self.restored(data)]
-        events = [item for item in items if not isinstance(item, Conversation)]
-        yield from (item for item in items if isinstance(item, Conversation))
-        yield from assemble(events)
+        session: Session | None = None
+        for data in records:
+            for item in self.restored(data):
+                if isinstance(item, Conversation):
+                    yield item
+                    continue
+                if session is None:
+                    session = Session(item.session)
+                session.absorb(
+                    item
+                )  # one by one, since each call may repeat all that was said before
+        if session is not None:
+            yield session.conversation()
 
     def _decode(self, segment: Segment, found: list[Found], claims: Claims, result: Result) -> None:
         choose = segment.choose if isinstance(segment, Rows) else self._choose_objects()
