@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 from pydantic import (
@@ -109,7 +109,7 @@ def made(cls: type[M], /, **fields: Any) -> M:
             held[name] = {}
     value = cls.__new__(cls)
     _set_fields(value, held)
-    _set_given(value, set(fields))
+    _set_given(value, _given(tuple(fields)))
     _set_more(value, None)
     _set_private(value, None)
     return value
@@ -125,6 +125,12 @@ _set_fields, _set_given, _set_more, _set_private = (
         "__pydantic_private__",
     )
 )
+
+
+@lru_cache(maxsize=4096)
+def _given(names: tuple[str, ...]) -> set[str]:
+    """The set of the names, which values share: of a frozen value it never changes, and a copy gets its own."""
+    return set(names)
 
 
 @cache

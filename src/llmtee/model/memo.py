@@ -15,33 +15,47 @@ from llmtee import jsontext
 K = TypeVar("K")
 V = TypeVar("V")
 
-BYTES = 32 * 2**20
+BYTES = 24 * 2**20
 """What a memo may hold, by a generous estimate of what a value and its key take."""
 
-_OVERHEAD = 3000
+_OVERHEAD = 2500
 """Bytes of a message without its text: two models, a dozen empty objects, and the memo's own entry."""
 
 
 class _Kept(Generic[V]):
-    """Values by keys, within a bound of bytes: what was not asked for in a while is forgotten.
+    """Values by keys, within a bound of bytes: what was not asked for in the longest while is forgotten.
 
-    Two generations instead of an order of all: what is asked for again moves to the newer one, and the older one is
-    forgotten as a whole.
+    No lock, which a fork could leave locked: where threads meet, a value is made again, and sizes are counted anew.
     """
 
     def __init__(self, bound: int) -> None:
-        self._half = bound // 2
-        self._new: dict[bytes, V] = {}
-        self._old: dict[bytes, V] = {}
-        self._size = 0
+        self._bound, self._size = bound, 0
+        self._held: dict[bytes, tuple[V, int]] = {}
 
-    def _keep(self, key: bytes, value: V, size: int) -> None:
-        if size > self._half // 8:  # not worth the many that it would push out
+    def _asked(self, key: bytes) -> tuple[V, int] | None:
+        """A value and its size, which is the last to be forgotten from now on."""
+        found = self._held.pop(key, None)
+        if found is not None:
+            self._held[key] = found
+        return found
+
+    def _keep(self, key: bytes, value: V, size: int, before: int = 0) -> None:
+        """Takes a value, in the place of one of the size ``before``."""
+        if size > self._bound // 16:  # not worth the many that it would push out
             return
-        if self._size + size > self._half:
-            self._old, self._new, self._size = self._new, {}, 0
-        self._new[key] = value
-        self._size += size
+        self._held[key] = value, size
+        self._size += size - before
+        if self._size > self._bound:
+            self._forget()
+
+    def _forget(self) -> None:
+        held = self._held
+        self._size = sum([size for _, size in list(held.values())])
+        for key in list(held):
+            if self._size <= self._bound * 7 // 8:
+                break
+            _, size = held.pop(key, (None, 0))
+            self._size -= size
 
 
 class Memo(_Kept[V]):
@@ -63,12 +77,10 @@ class Memo(_Kept[V]):
     def __call__(self, raw: Any, path: str) -> V:
         """The value of ``raw``, read now or before."""
         key = jsontext.dumps(raw)
-        found = self._new.get(key)
-        if found is not None:
-            return found
-        found = self._old.get(key)
-        if found is None:
-            found = self._read(raw, path)
+        known = self._asked(key)
+        if known is not None:
+            return known[0]
+        found = self._read(raw, path)
         self._keep(key, found, 2 * len(key) + _OVERHEAD)
         return found
 
@@ -88,28 +100,23 @@ class Growing(_Kept[tuple[bytes, tuple[V, ...]]]):
         """The values of the entries of ``raw``, read now or before."""
         start = jsontext.dumps(raw[:_START])
         text = start if len(raw) <= _START else jsontext.dumps(raw)
-        newer = self._new.get(start)
-        known = newer or self._old.get(start)
         values: tuple[V, ...] = ()
-        # Followed by a comma or by the end, it was one entry after the other and nothing but them.
-        if known is not None and text.startswith(known[0]) and text[len(known[0])] in b",]":
-            values = known[1]
+        known = self._asked(start)
+        if known is not None:
+            (stem, before), size = known
+            # Followed by a comma or by the end, it was one entry after the other and nothing but them.
+            if text.startswith(stem) and text[len(stem)] in b",]":
+                values = before
         count, begun = len(raw), len(values)
-        if begun == count and newer is not None:
+        if known is not None and begun == count:
             return values
-        if begun < count:
-            # A few came to the end. Where they are many, the list was cut at its beginning: its entries come back.
-            read = self._read if count - begun <= _FEW else self._memo
-            more = [read(raw[i], f"{path}[{i}]") for i in range(begun, count)]
-            values = (*values, *more)
-        before = 0 if newer is None else _size(*newer)
-        known = text[:-1], values
-        self._keep(start, known, _size(*known) - before)
+        # A few came to the end. Where they are many, the list was cut at its beginning: its entries come back.
+        read = self._read if count - begun <= _FEW else self._memo
+        more = [read(raw[i], f"{path}[{i}]") for i in range(begun, count)]
+        values = (*values, *more)
+        weight = 2 * len(text) + _OVERHEAD * (1 + count)
+        self._keep(start, (text[:-1], values), weight, 0 if known is None else size)
         return values
-
-
-def _size(text: bytes, values: tuple[Any, ...]) -> int:
-    return 2 * len(text) + _OVERHEAD * (1 + len(values))
 
 
 _START = 2
