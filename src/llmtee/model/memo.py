@@ -107,6 +107,8 @@ class Growing(_Kept[tuple[bytes, tuple[V, ...]]]):
             # Followed by a comma or by the end, it was one entry after the other and nothing but them.
             if text.startswith(stem) and text[len(stem)] in b",]":
                 values = before
+            elif stem.startswith(text[:-1]) and stem[len(text) - 1] in b",":
+                values = before[: len(raw)]
         count, begun = len(raw), len(values)
         if known is not None and begun == count:
             return values
