@@ -33,12 +33,12 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_log_keeps_what_is_left(
         tees.append(
             open_tee(exit_timeout=600, dir=LOG + "-3", settings={"base_url": "http://localhost:9"})
         )
-        say(*[tee.record(event()) for tee in tees])
         real = engine.wait
         def wait(*arguments):
             say("waiting")
             return real(*arguments)
         engine.wait = wait
+        say(*[tee.record(event()) for tee in tees])
         signal.pause()
     """)
     ids = line(child)

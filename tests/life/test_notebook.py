@@ -161,6 +161,7 @@ def test_the_newer_tee_of_a_process_delivers_when_it_has_other_exporters(
         ids.append(older.record(ModelCall(name="older again")))
         assert older.flush(60)
         assert newer.stats().delivering
+        assert newer.flush(60)  # the older one knows nothing of the second exporter
         counts = newer.stats().exporters
         assert (counts["honeyhive"].counts.delivered, counts["second"].counts.delivered) == (3, 2)
     assert set(honeyhive.events) == set(ids)
