@@ -88,7 +88,7 @@ class Processes:
                 slots.append(self._given(following))
                 following = next(rest, None)
             if _may_go(following) and not self._idle and len(self._busy) < self._count:
-                worker = _Worker(self._job)
+                worker = _Worker(self._job, self._work.events)
                 self._busy[worker.connection] = (worker, None)
                 continue  # the next is started while this one imports what it needs
             self._hear()
@@ -151,18 +151,22 @@ def _may_go(task: Chunk | Sessions | None) -> bool:
     return task is not None and task.travels
 
 
-_BOOT = "import sys; sys.path[:] = sys.argv[2:]; from llmtee.bulk._worker import main; main(int(sys.argv[1]))"
+_BOOT = (
+    "import sys; sys.path[:] = sys.argv[3:]; from llmtee.bulk._worker import main; "
+    "main(int(sys.argv[1]), int(sys.argv[2]))"
+)
 
 
 class _Worker:
     """One process and the line to it."""
 
-    def __init__(self, job: bytes) -> None:
+    def __init__(self, job: bytes, events: int | None) -> None:
         self.connection, theirs = Pipe()
+        descriptors = [theirs.fileno(), *([] if events is None else [events])]
         # A group of its own: Ctrl-C is for us, who tell the workers. They end when the line does.
         self._process = subprocess.Popen(  # noqa: S603 - the same interpreter
-            [sys.executable, "-c", _BOOT, str(theirs.fileno()), *sys.path],
-            pass_fds=[theirs.fileno()],
+            [sys.executable, "-c", _BOOT, f"{descriptors[0]}", f"{descriptors[-1]}", *sys.path],
+            pass_fds=descriptors,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             process_group=0,

@@ -10,6 +10,7 @@ from llmtee.bulk._chunks import Position, chunks, size_of
 from llmtee.bulk._pool import Here, Processes, Workers
 from llmtee.bulk._sink import Output
 from llmtee.bulk._source import Place
+from llmtee.bulk._spill import Span
 from llmtee.bulk._store import Groups, Ordinals
 from llmtee.bulk._tally import Progress, Report, Tally
 from llmtee.bulk._traces import OpenTraces
@@ -64,9 +65,10 @@ class Run:
         )
         self._ordinals = Ordinals(trail.store)
         self._traces = OpenTraces()
-        self._groups = (
-            Groups(trail.store, trail.events(), mark.gathered) if work.job.gather else None
-        )
+        self._groups: Groups | None = None
+        if work.job.gather:
+            self._groups = Groups(trail.store, trail.events(), mark.gathered)
+            work.events = self._groups.descriptor
         self._held = False
         self._next_mark = time.monotonic() + EVERY
 
@@ -128,7 +130,7 @@ class Run:
             self._mark()
 
     def _sessions(self, groups: Groups) -> Iterator[Sessions]:
-        found: list[tuple[bytes, ...]] = []
+        found: list[tuple[Span, ...]] = []
         size, last = 0, self._session
         for number, places in groups.sessions(self._session):
             more = sum(length for _, length in places)
@@ -137,14 +139,14 @@ class Run:
                 found, size = [], 0
             last = number
             if more > self._session_limit:
-                yield Sessions(number, (), self._too_large(groups.read(places[:1])[0], more))
+                yield Sessions(number, (), self._too_large(places[0], more))
             else:
-                found.append(groups.read(places))
+                found.append(tuple(places))
                 size += more
         if found:
             yield Sessions(last, tuple(found))
 
-    def _too_large(self, first: bytes, size: int) -> Failure:
+    def _too_large(self, first: Span, size: int) -> Failure:
         session = self._work.restored(first)[0].session
         reason = (
             f"session {session!r}: its events are {size:,} bytes, and a session is assembled in memory; "

@@ -5,7 +5,9 @@ To read a record again costs a third of what it costs to write an event and read
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from llmtee import jsontext
 from llmtee.bulk._identity import renamed
@@ -13,6 +15,9 @@ from llmtee.bulk._records import Raw, of_line
 from llmtee.decoders import Choice, choice
 from llmtee.formats import canonical
 from llmtee.model import Conversation, Item
+
+Span: TypeAlias = tuple[int, int]
+"""Where an item waits in the file: offset and length, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,12 @@ def gathered(item: Item, text: Text | None, ordinal: int) -> Gathered:
     if text is None:
         return Gathered(key, jsontext.dumps(item.to_json()))
     return Gathered(key, text.waiting(ordinal))
+
+
+def read_span(descriptor: int, span: Span) -> bytes:
+    """What stands there. Several processes may read by one descriptor: none moves its position."""
+    at, length = span
+    return os.pread(descriptor, length, at)
 
 
 def restored(data: bytes, mapped: Choice) -> list[Item]:

@@ -13,7 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from llmtee.bulk._spill import Gathered
+from llmtee.bulk._spill import Gathered, Span
 from llmtee.bulk._work import Claims
 from llmtee.errors import UsageError
 
@@ -171,6 +171,11 @@ class Groups:
         file.truncate(size)
         file.seek(size)
 
+    @property
+    def descriptor(self) -> int:
+        """Of the file; what `sessions` tells of can be read by it."""
+        return int(self._file.fileno())
+
     def add(self, gathered: Sequence[Gathered]) -> None:
         """Takes items, in order."""
         names = {one.key: _digest(one.key) for one in gathered}
@@ -199,7 +204,7 @@ class Groups:
         """How many sessions there are."""
         return int(self._db.execute("SELECT count(*) FROM sessions").fetchone()[0])
 
-    def sessions(self, after: int) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+    def sessions(self, after: int) -> Iterator[tuple[int, list[Span]]]:
         """Number and places of the items of each session with a larger number, by first appearance."""
         self._file.flush()
         rows = self._db.execute(
@@ -208,14 +213,6 @@ class Groups:
         )
         for number, places in groupby(rows, key=itemgetter(0)):
             yield number, [(at, size) for _, at, size in places]
-
-    def read(self, places: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:
-        """The items at these places."""
-        read = []
-        for at, size in places:
-            self._file.seek(at)
-            read.append(self._file.read(size))
-        return tuple(read)
 
 
 def _digest(key: str) -> bytes:

@@ -15,7 +15,7 @@ from llmtee.bulk._identity import claim, renamed
 from llmtee.bulk._input import of_objects, reading_of
 from llmtee.bulk._packing import joined, lined, packed
 from llmtee.bulk._records import Raw, of_cut, of_line
-from llmtee.bulk._spill import Gathered, Text, gathered, restored
+from llmtee.bulk._spill import Gathered, Span, Text, gathered, read_span, restored
 from llmtee.bulk._target import Failed, Part, Prepared, Skipped, target_of
 from llmtee.bulk.tables import TableMapping
 from llmtee.decoders import Choice, Decoder, Detection, placed
@@ -91,11 +91,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """Some sessions of those that were gathered, each with its items as they waited."""
+    """Some sessions of those that were gathered."""
 
     last: int
     """Number of the last one."""
-    records: tuple[tuple[bytes, ...], ...]
+    places: tuple[tuple[Span, ...], ...]
+    """Of the items of each, in the file in which they wait: one record is held at a time, however long a session is."""
     refused: Failure | None = None
     """Why a session is not assembled."""
 
@@ -107,7 +108,7 @@ class Sessions:
     @property
     def emptied(self) -> Sessions:
         """Their place without what is in them, once that is worked on."""
-        return replace(self, records=())
+        return replace(self, places=())
 
 
 @dataclass(slots=True)
@@ -144,8 +145,10 @@ class Work:
         ConfigError: the vendor's settings are invalid.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, events: int | None = None) -> None:
         self.job = job
+        self.events = events
+        """Descriptor of the file in which items wait for their sessions."""
         self.reading = reading_of(job.source, job.mapping)
         self._objects: Choice | None = None
         self.target = target_of(
@@ -189,7 +192,7 @@ class Work:
     def _renamed(self, found: Found, ordinal: int) -> Found:
         """The same under the id of its ordinal."""
         if isinstance(found.again, Text):
-            [item] = self.restored(found.again.waiting(ordinal))
+            [item] = restored(found.again.waiting(ordinal), self._choose_objects())
             return self._found(item, found.origin, found.again, ordinal)
         return self._found(renamed(found.again, ordinal), found.origin)
 
@@ -220,22 +223,24 @@ class Work:
         if sessions.refused is not None:
             result.failures.append(sessions.refused)
         parts: list[Part] = []
-        for one in sessions.records:
-            for item in self._assembled(one):
+        for places in sessions.places:
+            for item in self._assembled(places):
                 origin = Origin(session=item.session)
                 parts += self._parts(self.target.prepare(item), origin, result)
         self._write(parts, result)
         return result
 
-    def restored(self, data: bytes) -> list[Item]:
+    def restored(self, place: Span) -> list[Item]:
         """An item that was gathered, in a list."""
-        return restored(data, self._choose_objects())
+        if self.events is None:
+            raise TypeError("nothing was gathered")
+        return restored(read_span(self.events, place), self._choose_objects())
 
-    def _assembled(self, records: Sequence[bytes]) -> Iterator[Item]:
+    def _assembled(self, places: Iterable[Span]) -> Iterator[Item]:
         """The conversations of what was gathered under one key."""
         session: Session | None = None
-        for data in records:
-            for item in self.restored(data):
+        for place in places:
+            for item in self.restored(place):
                 if isinstance(item, Conversation):
                     yield item
                     continue

@@ -11,23 +11,24 @@ from llmtee.bulk._collecting import seldom_collected
 from llmtee.bulk._work import Claims, Work
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, events: int) -> None:
     """Does the tasks that come, one after the other.
 
     Args:
         descriptor: of the line to whoever started this process.
+        events: descriptor of the file in which items wait for their sessions; ``descriptor`` where there is none.
     """
     with (
         Connection(descriptor) as line,
         seldom_collected(),
         contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError),
     ):
-        _serve(line)
+        _serve(line, None if events == descriptor else events)
 
 
-def _serve(line: Connection) -> None:
+def _serve(line: Connection, events: int | None) -> None:
     try:
-        work = Work(pickle.loads(line.recv_bytes()))  # noqa: S301 - from the process that started this one
+        work = Work(pickle.loads(line.recv_bytes()), events)  # noqa: S301 - from the process that started this one
     except (EOFError, OSError):
         raise
     except Exception as error:  # noqa: BLE001 - a function of somebody's own that is not there, or whatever it does
