@@ -9,6 +9,7 @@ import base64
 import copy
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -107,27 +108,46 @@ def json_objects() -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(texts(8), json_values(), max_size=3)
 
 
-def _maybe(strategy: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
-    return st.none() | strategy
+@dataclass(frozen=True)
+class _Maybe:
+    """A field that half of what `_built` builds leaves out."""
+
+    said: st.SearchStrategy[Any]
+
+
+def _built(cls: type[T], /, **fields: st.SearchStrategy[Any] | _Maybe) -> st.SearchStrategy[T]:
+    """Like ``st.builds``, with one draw for all the fields that may be left out: an example costs what it draws."""
+    always = {name: one for name, one in fields.items() if not isinstance(one, _Maybe)}
+    maybe = {name: one.said for name, one in fields.items() if isinstance(one, _Maybe)}
+
+    @st.composite
+    def build(draw: st.DrawFn) -> T:
+        said = draw(st.integers(0, 2 ** len(maybe) - 1)) if maybe else 0
+        found = {name: draw(one) for name, one in always.items()}
+        for bit, (name, one) in enumerate(maybe.items()):
+            found[name] = draw(one) if said >> bit & 1 else None
+        return cls(**found)
+
+    return build()
 
 
 def _tuples(strategy: st.SearchStrategy[T], max_size: int = 2) -> st.SearchStrategy[tuple[T, ...]]:
     return st.lists(strategy, max_size=max_size).map(tuple)
 
 
-def _counts() -> st.SearchStrategy[int | None]:
-    return _maybe(st.integers(0, 10**7))
+def _counts() -> _Maybe:
+    return _Maybe(st.integers(0, 10**7))
 
 
 def usages() -> st.SearchStrategy[Usage]:
     """Token counts, possible and impossible."""
     counts = {name: _counts() for name in Usage.model_fields if name != "raw"}
-    return st.builds(Usage, **counts, raw=_maybe(json_objects()))
+    return _built(Usage, **counts, raw=_Maybe(json_objects()))
 
 
 def costs() -> st.SearchStrategy[Cost]:
     """Amounts of money."""
-    return st.builds(
+    return _built(
         Cost,
         amount=st.decimals(0, 1000, places=6, allow_nan=False, allow_infinity=False),
         currency=st.sampled_from(("USD", "EUR")),
@@ -138,96 +158,96 @@ def costs() -> st.SearchStrategy[Cost]:
 
 def agents() -> st.SearchStrategy[Agent]:
     """Agents, some without a name."""
-    return st.builds(
+    return _built(
         Agent,
-        name=_maybe(names()),
-        version=_maybe(names()),
-        description=_maybe(texts()),
+        name=_Maybe(names()),
+        version=_Maybe(names()),
+        description=_Maybe(texts()),
         ids=st.dictionaries(st.sampled_from(("roark", "other")), names(), max_size=1),
     )
 
 
 def people() -> st.SearchStrategy[Person]:
     """Persons, some without an id."""
-    return st.builds(Person, id=_maybe(names()), properties=json_objects())
+    return _built(Person, id=_Maybe(names()), properties=json_objects())
 
 
 def errors() -> st.SearchStrategy[ErrorInfo]:
     """Failures."""
-    return st.builds(
+    return _built(
         ErrorInfo,
         message=texts(),
-        type=_maybe(names()),
-        code=_maybe(names()),
-        status=_maybe(st.integers(400, 599)),
+        type=_Maybe(names()),
+        code=_Maybe(names()),
+        status=_Maybe(st.integers(400, 599)),
     )
 
 
 def media() -> st.SearchStrategy[MediaPart]:
     """Media by reference, by id, by bytes, or by nothing at all."""
-    return st.builds(
+    return _built(
         MediaPart,
         media=st.sampled_from(("image", "audio", "video", "document", "other")),
-        mime=_maybe(st.sampled_from(("image/png", "audio/wav", "application/pdf"))),
-        url=_maybe(st.sampled_from(("https://example.com/a.png", "s3://bucket/key"))),
-        data=_maybe(st.binary(max_size=8).map(lambda data: base64.b64encode(data).decode())),
-        file_id=_maybe(names()),
-        filename=_maybe(names()),
-        detail=_maybe(st.sampled_from(("auto", "low", "high"))),
-        transcript=_maybe(texts()),
+        mime=_Maybe(st.sampled_from(("image/png", "audio/wav", "application/pdf"))),
+        url=_Maybe(st.sampled_from(("https://example.com/a.png", "s3://bucket/key"))),
+        data=_Maybe(st.binary(max_size=8).map(lambda data: base64.b64encode(data).decode())),
+        file_id=_Maybe(names()),
+        filename=_Maybe(names()),
+        detail=_Maybe(st.sampled_from(("auto", "low", "high"))),
+        transcript=_Maybe(texts()),
     )
 
 
 def tool_calls() -> st.SearchStrategy[ToolCallPart]:
     """Tool calls: with text, with an object, with neither."""
-    return st.builds(
+    return _built(
         ToolCallPart,
-        id=_maybe(st.sampled_from(("call_1", "call_2", "call_3"))),
+        id=_Maybe(st.sampled_from(("call_1", "call_2", "call_3"))),
         name=names(),
-        arguments=_maybe(json_values()),
-        arguments_text=_maybe(st.sampled_from(("{}", '{"a": 1}', '{"cut": tr')) | texts(12)),
+        arguments=_Maybe(json_values()),
+        arguments_text=_Maybe(st.sampled_from(("{}", '{"a": 1}', '{"cut": tr')) | texts(12)),
         call_type=st.sampled_from(("function", "custom", "web_search")),
     )
 
 
 def tool_results() -> st.SearchStrategy[ToolResultPart]:
     """Tool results: text, objects, parts."""
-    texts_or_media = st.builds(TextPart, text=texts()) | media()
-    return st.builds(
+    texts_or_media = _built(TextPart, text=texts()) | media()
+    return _built(
         ToolResultPart,
-        call_id=_maybe(st.sampled_from(("call_1", "call_2", "call_3"))),
-        name=_maybe(names()),
+        call_id=_Maybe(st.sampled_from(("call_1", "call_2", "call_3"))),
+        name=_Maybe(names()),
         result=json_values(),
         parts=_tuples(texts_or_media),
-        is_error=_maybe(st.booleans()),
+        is_error=_Maybe(st.booleans()),
     )
 
 
 def parts() -> st.SearchStrategy[AnyPart]:
     """Any part."""
     return st.one_of(
-        st.builds(TextPart, text=texts()),
-        st.builds(
+        _built(TextPart, text=texts()),
+        _built(
             ReasoningPart,
-            text=_maybe(texts()),
+            text=_Maybe(texts()),
             summary=_tuples(texts(), 1),
-            signature=_maybe(names()),
-            encrypted=_maybe(names()),
+            signature=_Maybe(names()),
+            encrypted=_Maybe(names()),
         ),
         media(),
         tool_calls(),
         tool_results(),
-        st.builds(RefusalPart, text=texts()),
-        st.builds(
+        _built(RefusalPart, text=texts()),
+        _built(
             CitationPart,
-            url=_maybe(st.just("https://example.com/doc")),
-            title=_maybe(texts()),
-            label=_maybe(texts(6)),
-            start=_maybe(st.integers(0, 100)),
-            end=_maybe(st.integers(0, 100)),
-            breadcrumbs=_maybe(_tuples(texts(6))),
+            url=_Maybe(st.just("https://example.com/doc")),
+            title=_Maybe(texts()),
+            label=_Maybe(texts(6)),
+            start=_Maybe(st.integers(0, 100)),
+            end=_Maybe(st.integers(0, 100)),
+            breadcrumbs=_Maybe(_tuples(texts(6))),
         ),
-        st.builds(OtherPart, name=names(), data=json_values()),
+        _built(OtherPart, name=names(), data=json_values()),
     )
 
 
@@ -237,28 +257,28 @@ def _roles() -> st.SearchStrategy[str]:
 
 def messages() -> st.SearchStrategy[Message]:
     """Messages as a provider sends them."""
-    return st.builds(Message, role=_roles(), parts=_tuples(parts(), 3), name=_maybe(names()))
+    return _built(Message, role=_roles(), parts=_tuples(parts(), 3), name=_Maybe(names()))
 
 
-def _base() -> dict[str, st.SearchStrategy[Any]]:
+def _base() -> dict[str, st.SearchStrategy[Any] | _Maybe]:
     return {
         "id": st.uuids(version=4).map(str) | names(),
-        "session": _maybe(names()),
-        "parent": _maybe(names()),
-        "trace_id": _maybe(st.just("4bf92f3577b34da6a3ce929d0e0e4736")),
-        "name": _maybe(names()),
-        "agent": _maybe(agents()),
-        "person": _maybe(people()),
-        "started_at": _maybe(times()),
-        "ended_at": _maybe(times()),
-        "first_token_at": _maybe(times()),
-        "duration_ms": _maybe(st.floats(0, 1e7)),
-        "error": _maybe(errors()),
+        "session": _Maybe(names()),
+        "parent": _Maybe(names()),
+        "trace_id": _Maybe(st.just("4bf92f3577b34da6a3ce929d0e0e4736")),
+        "name": _Maybe(names()),
+        "agent": _Maybe(agents()),
+        "person": _Maybe(people()),
+        "started_at": _Maybe(times()),
+        "ended_at": _Maybe(times()),
+        "first_token_at": _Maybe(times()),
+        "duration_ms": _Maybe(st.floats(0, 1e7)),
+        "error": _Maybe(errors()),
         "metrics": json_objects(),
         "feedback": json_objects(),
         "properties": json_objects(),
         "tags": _tuples(names()),
-        "source": _maybe(names()),
+        "source": _Maybe(names()),
         "source_ids": st.dictionaries(names(), names(), max_size=1),
         "flags": _tuples(names(), 1),
         "extra": st.dictionaries(st.sampled_from(("record", "other")), json_objects(), max_size=1),
@@ -310,50 +330,48 @@ def model_calls(
     parameters: st.SearchStrategy[dict[str, Any]] | None = None,
 ) -> st.SearchStrategy[ModelCall]:
     """Any model call, finished, failed or half; its parameters are any JSON object unless ``parameters`` are given."""
-    choice = st.builds(
+    choice = _built(
         Choice,
         message=messages(),
-        finish_reason=_maybe(st.sampled_from(("stop", "length", "tool_call", "error"))),
-        finish_reason_raw=_maybe(names()),
+        finish_reason=_Maybe(st.sampled_from(("stop", "length", "tool_call", "error"))),
+        finish_reason_raw=_Maybe(names()),
     )
-    tool = st.builds(
+    tool = _built(
         ToolDefinition,
-        name=_maybe(names()),
-        description=_maybe(texts()),
-        parameters=_maybe(json_objects()),
+        name=_Maybe(names()),
+        description=_Maybe(texts()),
+        parameters=_Maybe(json_objects()),
     )
-    native = st.builds(
+    native = _built(
         Native,
         dialect=st.sampled_from(("openai-chat-completions", "anthropic-messages", "mine")),
         request=json_values(),
         response=json_values(),
     )
-    return st.builds(
+    return _built(
         ModelCall,
         **_base(),
-        provider=_maybe(st.sampled_from(("openai", "anthropic", "gcp.gemini"))),
-        model=_maybe(names()),
-        response_model=_maybe(names()),
+        provider=_Maybe(st.sampled_from(("openai", "anthropic", "gcp.gemini"))),
+        model=_Maybe(names()),
+        response_model=_Maybe(names()),
         parameters=json_objects() if parameters is None else parameters,
         tools=_tuples(tool, 1),
-        template=_maybe(
-            st.builds(PromptTemplate, messages=json_values(), variables=json_objects())
-        ),
+        template=_Maybe(_built(PromptTemplate, messages=json_values(), variables=json_objects())),
         input=_tuples(messages(), 3),
         choices=_tuples(choice, 2),
-        usage=_maybe(usages()),
-        cost=_maybe(costs()),
-        native=_maybe(native),
+        usage=_Maybe(usages()),
+        cost=_Maybe(costs()),
+        native=_Maybe(native),
     )
 
 
 def tool_runs() -> st.SearchStrategy[ToolRun]:
     """Any run of a tool."""
-    return st.builds(
+    return _built(
         ToolRun,
         **_base(),
-        call_id=_maybe(st.sampled_from(("call_1", "call_2"))),
-        description=_maybe(texts()),
+        call_id=_Maybe(st.sampled_from(("call_1", "call_2"))),
+        description=_Maybe(texts()),
         arguments=json_values(),
         result=json_values(),
     )
@@ -361,7 +379,7 @@ def tool_runs() -> st.SearchStrategy[ToolRun]:
 
 def steps() -> st.SearchStrategy[Step]:
     """Any other step."""
-    return st.builds(
+    return _built(
         Step,
         **_base(),
         step_type=st.sampled_from(("chain", "agent", "retriever", "session")),
@@ -382,64 +400,64 @@ def supplements() -> st.SearchStrategy[Supplement]:
 
 
 def _annotations() -> st.SearchStrategy[Annotation]:
-    return st.builds(
+    return _built(
         Annotation,
         target=names().filter(bool),
         target_type=st.sampled_from(("event", "session", "message")),
-        session=_maybe(names()),
-        message=_maybe(names()),
-        at=_maybe(times()),
-        person=_maybe(people()),
-        rating=_maybe(st.sampled_from(("positive", "negative"))),
-        comment=_maybe(texts()),
-        reasons=_tuples(st.builds(Reason, label=texts(), details=texts())),
-        action=_maybe(names()),
+        session=_Maybe(names()),
+        message=_Maybe(names()),
+        at=_Maybe(times()),
+        person=_Maybe(people()),
+        rating=_Maybe(st.sampled_from(("positive", "negative"))),
+        comment=_Maybe(texts()),
+        reasons=_tuples(_built(Reason, label=texts(), details=texts())),
+        action=_Maybe(names()),
         feedback=json_objects(),
         metrics=json_objects(),
-        outputs=_maybe(json_objects()),
+        outputs=_Maybe(json_objects()),
         properties=json_objects(),
     )
 
 
 def _vendor_requests() -> st.SearchStrategy[VendorRequest]:
-    return st.builds(
+    return _built(
         VendorRequest,
         vendor=st.sampled_from(("voker", "honeyhive", "elsewhere")),
         operation=st.sampled_from(("people.update", "agents.create", "nothing")),
         arguments=json_objects()
         | st.just({"agent_name": "a"})
         | st.just({"person_id": "p", "properties": {}}),
-        subject=_maybe(names()),
+        subject=_Maybe(names()),
     )
 
 
 def _conversation_messages() -> st.SearchStrategy[Message]:
-    generation = st.builds(
+    generation = _built(
         Generation,
-        event=_maybe(names()),
-        provider=_maybe(names()),
-        model=_maybe(names()),
-        response_model=_maybe(names()),
+        event=_Maybe(names()),
+        provider=_Maybe(names()),
+        model=_Maybe(names()),
+        response_model=_Maybe(names()),
         parameters=json_objects(),
-        finish_reason=_maybe(st.just("stop")),
-        usage=_maybe(usages()),
-        cost=_maybe(costs()),
-        started_at=_maybe(times()),
-        ended_at=_maybe(times()),
-        error=_maybe(errors()),
+        finish_reason=_Maybe(st.just("stop")),
+        usage=_Maybe(usages()),
+        cost=_Maybe(costs()),
+        started_at=_Maybe(times()),
+        ended_at=_Maybe(times()),
+        error=_Maybe(errors()),
     )
-    return st.builds(
+    return _built(
         Message,
         role=_roles(),
         parts=_tuples(parts(), 3),
-        name=_maybe(names()),
-        id=_maybe(names()),
-        started_at=_maybe(times()),
-        ended_at=_maybe(times()),
-        language=_maybe(st.sampled_from(("en", "ar"))),
-        agent=_maybe(agents()),
-        person=_maybe(people()),
-        generation=_maybe(generation),
+        name=_Maybe(names()),
+        id=_Maybe(names()),
+        started_at=_Maybe(times()),
+        ended_at=_Maybe(times()),
+        language=_Maybe(st.sampled_from(("en", "ar"))),
+        agent=_Maybe(agents()),
+        person=_Maybe(people()),
+        generation=_Maybe(generation),
         properties=json_objects(),
         tags=_tuples(names(), 1),
         source_ids=st.dictionaries(names(), names(), max_size=1),
@@ -449,48 +467,48 @@ def _conversation_messages() -> st.SearchStrategy[Message]:
 def branches() -> st.SearchStrategy[Branch]:
     """What may stand beside a transcript, after a message that need not be there."""
     # Few and small: every test that draws a conversation pays for them.
-    message = st.builds(
+    message = _built(
         Message,
         role=_roles(),
         parts=_tuples(parts(), 1),
-        id=_maybe(names()),
-        started_at=_maybe(times()),
+        id=_Maybe(names()),
+        started_at=_Maybe(times()),
     )
     reasons = ("edited", "regenerated", "choice", "reworded", "prompt", "side_call", "odd")
-    return st.builds(
+    return _built(
         Branch,
         reason=st.sampled_from(reasons),
-        after=_maybe(names()),
+        after=_Maybe(names()),
         messages=_tuples(message, 1),
         detached=st.booleans(),
-        agent=_maybe(agents()),
-        parent=_maybe(names()),
+        agent=_Maybe(agents()),
+        parent=_Maybe(names()),
     )
 
 
 def conversations() -> st.SearchStrategy[Conversation]:
     """Any conversation, assembled by us or not."""
-    return st.builds(
+    return _built(
         Conversation,
         id=st.uuids(version=5).map(str) | names(),
-        session=_maybe(names()),
+        session=_Maybe(names()),
         segment=st.integers(0, 3),
         messages=_tuples(_conversation_messages(), 4),
         branches=_tuples(branches(), 1),
         tool_runs=_tuples(tool_runs(), 2),
         agents=_tuples(agents(), 2),
         people=_tuples(people(), 2),
-        started_at=_maybe(times()),
-        ended_at=_maybe(times()),
-        updated_at=_maybe(times()),
-        trace_id=_maybe(st.just("4bf92f3577b34da6a3ce929d0e0e4736")),
-        title=_maybe(texts()),
-        visibility=_maybe(st.sampled_from(("private", "public", "odd"))),
+        started_at=_Maybe(times()),
+        ended_at=_Maybe(times()),
+        updated_at=_Maybe(times()),
+        trace_id=_Maybe(st.just("4bf92f3577b34da6a3ce929d0e0e4736")),
+        title=_Maybe(texts()),
+        visibility=_Maybe(st.sampled_from(("private", "public", "odd"))),
         properties=json_objects(),
         metrics=json_objects(),
         feedback=json_objects(),
         tags=_tuples(names()),
-        source=_maybe(names()),
+        source=_Maybe(names()),
         source_ids=st.dictionaries(names(), names(), max_size=1),
     )
 
