@@ -24,6 +24,9 @@ import os, signal, sys, threading, time
 from llmtee import HoneyHive, Tee
 from llmtee.model import ModelCall
 
+# A shell that runs the suite in the background has made everything in it ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 LOG = os.environ["LLMTEE_DIR"]
 
 def open_tee(**options):
