@@ -27,6 +27,12 @@ if profile == "same" and hasattr(providers, "_get_local_constants"):
     providers._get_local_constants = lambda: nothing
 
 
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: the garbage collector need not go through it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _sockets_of_sdks(request: pytest.FixtureRequest) -> Iterator[None]:
     """A provider's client that nobody closed leaves its sockets to the garbage collector, in whichever test runs then."""
