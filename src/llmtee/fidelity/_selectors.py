@@ -74,10 +74,14 @@ class Selector:
 
     def covers(self, path: Path, tree: Mapping[str, Any], *, added: bool) -> bool:
         """Whether the value at ``path`` of ``tree`` is meant, or stands below one that is."""
-        if added is not self.added or not all(one.accepts(tree) for one in self.call):
+        if added is not self.added:
             return False
-        starts = range(len(path)) if self.anywhere else (0,)
-        return any(self._covers(path, start, tree) for start in starts)
+        first = self.steps[0]
+        for start in range(len(path)) if self.anywhere else range(min(1, len(path))):
+            # Asked here too: of most values, the first key tells already that they are not meant.
+            if (path[start] in first.keys) is first.among and self._covers(path, start, tree):
+                return all(one.accepts(tree) for one in self.call)
+        return False
 
     def _covers(self, path: Path, start: int, tree: Mapping[str, Any]) -> bool:
         place = start
