@@ -147,6 +147,10 @@ class TestWorkers:
             assert errors_of(more) == errors_of(one)
         return one.read_bytes()
 
+    @pytest.mark.parametrize("target", ["honeyhive", "inkeep"])
+    def test_two_do(self, scattered: Path, tmp_path: Path, target: str) -> None:
+        self.same(scattered, tmp_path, 2, "a.jsonl", target=target)
+
     @pytest.mark.slow
     @pytest.mark.parametrize("workers", [2, 3])
     @pytest.mark.parametrize("name", ["a.jsonl", "b.jsonl.gz", "c.jsonl.zst"])

@@ -246,9 +246,8 @@ class Work:
                     continue
                 if session is None:
                     session = Session(item.session)
-                session.absorb(
-                    item
-                )  # one by one, since each call may repeat all that was said before
+                # One by one, since each call may repeat all that was said before.
+                session.absorb(item)
         if session is not None:
             yield session.conversation()
 
