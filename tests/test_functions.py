@@ -129,3 +129,29 @@ def test_a_vendor_that_is_no_vendor_is_named() -> None:
 def test_text_that_is_not_json_is_an_input_error(payload: Any) -> None:
     with pytest.raises(InputError, match="not JSON"):
         functions.parse(payload, "inkeep")
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_what_is_rendered_is_the_callers_own(vendor: str) -> None:
+    def call() -> ModelCall:
+        # Two that repeat the same messages, which are read and rendered once.
+        messages = [{"role": "system", "content": "be kind"}, {"role": "user", "content": "why"}]
+        answer = {"message": {"role": "assistant", "content": "so"}}
+        record = {"request": {"messages": messages}, "response": {"choices": [answer]}}
+        at = {"started_at": "2026-01-01T10:00:00Z", "ended_at": "2026-01-01T10:00:01Z"}
+        [event] = functions.parse({**record, **at, "id": "1", "session": "s"}, "openai-chat")
+        assert isinstance(event, ModelCall)
+        return event
+
+    def spoil(value: Any) -> None:
+        for key in list(value) if isinstance(value, dict) else range(len(value)):
+            if isinstance(value[key], dict | list):
+                spoil(value[key])
+            else:
+                value[key] = "spoiled"
+
+    [rendered] = functions.render([call()], vendor)
+    before = json.dumps(rendered.body)
+    spoil(rendered.body)
+    [again] = functions.render([call()], vendor)
+    assert json.dumps(again.body) == before

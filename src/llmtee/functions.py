@@ -6,8 +6,9 @@ they change what is written.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -111,8 +112,14 @@ def render(
     found, settings = _vendor(vendor, carry)
     leaving = (outgoing(found, item, settings) for item in fit(items, found.grain))
     return [
-        Rendered(one.item, found, settings, _as_sent(found, settings, one.wire)) for one in leaving
+        Rendered(one.item, found, settings, _own(_as_sent(found, settings, one.wire)))
+        for one in leaving
     ]
+
+
+def _own(wire: WireItem) -> WireItem:
+    """The item with a body of its own: what messages are rendered to is shared by all events that repeat them."""
+    return replace(wire, body=copy.deepcopy(wire.body))
 
 
 def _as_sent(vendor: Vendor[Any], settings: ExporterSettings, wire: WireItem) -> WireItem:
