@@ -79,6 +79,8 @@ class Request:
         """The body's bytes; empty when there is none."""
         if self.body is None:
             return b""
+        if len(self.items) == 1 and self.body is self.items[0].body:
+            return self.items[0].content  # which was asked for its size before
         return jsontext.dumps(self.body if self.spliced is None else self.spliced)
 
 

@@ -204,13 +204,14 @@ class VendorContract:
     @given(items=st.lists(any_item(), max_size=4))
     @_examples
     def test_packing_keeps_every_item_once(self, items: list[Item]) -> None:
-        """No item is dropped, doubled or invented, and each request keeps to the limits."""
+        """No item is dropped, doubled or invented; each request says its body, and keeps to the limits."""
         wires = [wire for item in items for wire in self._render(item) if wire.body is not None]
         requests = self._requests(wires)
         packed = [wire for request in requests for wire in request.items]
         assert sorted(map(id, packed)) == sorted(map(id, wires))
         for request in requests:
             assert 1 <= len(request.items) <= self.vendor.limits.items
+            assert jsontext.same(jsontext.loads(request.content), request.body)
             small = len(request.content) <= self.vendor.limits.bytes
             assert small or len(request.items) == 1
 
