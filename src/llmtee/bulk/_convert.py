@@ -51,6 +51,8 @@ def convert(
 ) -> Report:
     """Reads records and writes them in another shape, in bounded memory however large the files are.
 
+    Until it ends, Python looks for garbage in cycles seldom, in the whole process: records have hardly any.
+
     Args:
         src: what to read, as `read` takes it.
         dst: a path, an open stream, or ``"-"`` for stdout. A file appears when it is complete; a name that ends in
@@ -73,7 +75,7 @@ def convert(
         errors: a file for each record that failed, with its place, the reason and what was there, as JSON Lines.
         max_errors: errors at which the conversion stops.
         session_limit: bytes of one session's events, as they were read, that are assembled at most: a session has to
-            fit into memory, at five to ten times that. A larger one is an error.
+            fit into memory, at five to ten times that where no call repeats another. A larger one is an error.
         on_error: called with each error, as it comes.
         on_detect: called with what ``"auto"`` chose and why, once for each format in each source.
         on_progress: called after each chunk, which is at most 1,000 lines or some 1 MB.

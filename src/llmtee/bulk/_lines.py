@@ -80,9 +80,8 @@ def _refuse_binary(head: bytes, name: str) -> None:
             "is a zip archive, as .xlsx files are: unpack it, or save the sheet as CSV in UTF-8",
             source=name,
         )
-    if (
-        b"\0" in head.split(b"\n", 1)[0]
-    ):  # in a later line, a crash or a disk has spoiled that line alone
+    # In a later line, a crash or a disk has spoiled that line alone.
+    if b"\0" in head.split(b"\n", 1)[0]:
         raise InputError(_NOT_TEXT, source=name)
 
 

@@ -161,9 +161,8 @@ class Running:
         return self._log.standing(exporter.name for exporter in self._exporters)
 
     def _stats(self) -> Stats:
-        with (
-            self._starting
-        ):  # while the log moves, the engine that was stopped is the one that knows
+        # While the log moves, the engine that was stopped is the one that knows.
+        with self._starting:
             engine = self._engine or self._engine_before
         chains = (
             {}
